@@ -1,0 +1,4 @@
+export * from "./aes_text.ts";
+export * from "./ctr_stream.ts";
+export * from "./digest.ts";
+export * from "./rsa.ts";
