@@ -71,7 +71,9 @@ class Pipe {
   }
 
   async write(bytes: Uint8Array): Promise<number> {
-    while (this.#buffered >= this.capacity && !this.#abandoned) await this.#changed();
+    while (this.#buffered >= this.capacity && !this.#abandoned && !this.#ended) {
+      await this.#changed();
+    }
     if (this.#abandoned || this.#ended) throw new Deno.errors.BrokenPipe("peer closed");
     const n = Math.min(bytes.length, this.capacity - this.#buffered);
     this.#chunks.push(bytes.slice(0, n));

@@ -1,7 +1,5 @@
 /** Randomness as an argument, so that what is built from it can be tested byte for byte. */
 
-import { generateKeyPair } from "node:crypto";
-
 /** An RSA key pair as the atPlatform moves it: base64 of DER, SPKI and PKCS#8. */
 export interface RsaKeyPair {
   readonly publicKey: string;
@@ -19,8 +17,10 @@ export interface Entropy {
 export const systemEntropy: Entropy = {
   bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
   uuid: () => crypto.randomUUID(),
-  rsaKeyPair: () =>
-    new Promise((resolve, reject) =>
+  rsaKeyPair: async () => {
+    // loaded when needed: `noports --help` should not wait for it
+    const { generateKeyPair } = await import("node:crypto");
+    return await new Promise((resolve, reject) =>
       generateKeyPair("rsa", {
         modulusLength: 2048,
         publicKeyEncoding: { type: "spki", format: "der" },
@@ -32,5 +32,6 @@ export const systemEntropy: Entropy = {
           privateKey: new Uint8Array(privateKey).toBase64(),
         });
       })
-    ),
+    );
+  },
 };

@@ -11,6 +11,8 @@ const KEY_BYTES = 32;
 const BLOCK_BYTES = 16;
 /** Our choice, measured: below this the way to another thread costs more than it saves. */
 const MIN_LARGE_BYTES = 16 * 1024;
+/** What `transformLarge` likes to find in front of a chunk. */
+export const CTR_HEADROOM_BYTES = BLOCK_BYTES;
 
 /** One direction of one stream. Never make two with the same key and IV for different data. */
 export class CtrStream {
@@ -41,22 +43,28 @@ export class CtrStream {
 
   /**
    * The same for a large chunk, which must not change until the promise resolves. One call at a time: the caller waits
-   * for each before the next. @throws {NoportsError} `internal` otherwise.
+   * for each before the next. A chunk with 15 bytes or more in front of it in its own buffer (`CTR_HEADROOM_BYTES`) is
+   * not copied, wherever the keystream stands. @throws {NoportsError} `internal` for overlapping calls.
    */
   async transformLarge(chunk: Uint8Array): Promise<Uint8Array> {
     this.#refuseOverlap();
     if (chunk.length < MIN_LARGE_BYTES) return this.#transformNow(chunk);
     this.#busy = true;
     try {
-      const headBytes = (BLOCK_BYTES - this.#position % BLOCK_BYTES) % BLOCK_BYTES;
-      const bulkBytes = (chunk.length - headBytes) & -BLOCK_BYTES;
-      if (bulkBytes === chunk.length) return await this.#transformBlocks(chunk);
-      const out = new Uint8Array(chunk.length);
-      out.set(this.#transformNow(chunk.subarray(0, headBytes)));
-      const tailStart = headBytes + bulkBytes;
-      out.set(await this.#transformBlocks(chunk.subarray(headBytes, tailStart)), headBytes);
-      out.set(this.#transformNow(chunk.subarray(tailStart)), tailStart);
-      return out;
+      this.#webKey ??= await crypto.subtle.importKey("raw", this.#key, "AES-CTR", false, [
+        "encrypt",
+      ]);
+      // Web Crypto starts at a block: what lies in front of the chunk stands for the used part of it and is thrown away
+      const skipBytes = this.#position % BLOCK_BYTES;
+      const blocks = withBytesInFront(chunk, skipBytes);
+      const counter = this.#counterHere();
+      const out = await crypto.subtle.encrypt(
+        { name: "AES-CTR", counter, length: 128 },
+        this.#webKey,
+        blocks,
+      );
+      this.#position += chunk.length;
+      return new Uint8Array(out, skipBytes);
     } finally {
       this.#busy = false;
     }
@@ -72,19 +80,6 @@ export class CtrStream {
     cipher.final();
     this.#position += chunk.length;
     return out;
-  }
-
-  /** The position stands on a block border and `blocks` is whole blocks. */
-  async #transformBlocks(blocks: Uint8Array): Promise<Uint8Array> {
-    this.#webKey ??= await crypto.subtle.importKey("raw", this.#key, "AES-CTR", false, ["encrypt"]);
-    const counter = this.#counterHere();
-    const out = await crypto.subtle.encrypt(
-      { name: "AES-CTR", counter, length: 128 },
-      this.#webKey,
-      blocks as Uint8Array<ArrayBuffer>,
-    );
-    this.#position += blocks.length;
-    return new Uint8Array(out);
   }
 
   /** The counter block of the block that holds `#position`. */
@@ -104,4 +99,15 @@ export class CtrStream {
       throw new NoportsError("internal", "Cannot transform: the last call has not finished");
     }
   }
+}
+
+/** `chunk` with `count` bytes of any content before it: a view where its buffer has them, else a copy. */
+function withBytesInFront(chunk: Uint8Array, count: number): Uint8Array<ArrayBuffer> {
+  if (chunk.byteOffset >= count) {
+    const start = chunk.byteOffset - count;
+    return new Uint8Array(chunk.buffer as ArrayBuffer, start, chunk.length + count);
+  }
+  const copy = new Uint8Array(count + chunk.length);
+  copy.set(chunk, count);
+  return copy;
 }

@@ -1,6 +1,6 @@
 /**
  * One connection to an atServer: commands one at a time, replies in order, notification lines to a callback.
- * atProtocol specification, Connections. What a connection is used for is `at_client_impl.ts`'s and `monitor.ts`'s business. IO.
+ * atProtocol specification, Connections. What a connection is used for is `open_at_client.ts`'s and `monitor.ts`'s business. IO.
  */
 
 import {
