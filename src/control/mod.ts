@@ -1,0 +1,3 @@
+export * from "./control_path.ts";
+export * from "./control_socket.ts";
+export * from "./lifecycle.ts";
