@@ -1,0 +1,1 @@
+export * from "./tls_peer_gateway.ts";

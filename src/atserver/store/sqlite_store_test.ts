@@ -1,0 +1,114 @@
+import { DatabaseSync } from "node:sqlite";
+import { assert, assertEquals, assertRejects } from "../../../tests/assert.ts";
+import { parseAtSign } from "../../atprotocol/wire/mod.ts";
+import { NoportsError } from "../../base/mod.ts";
+import { openSqliteStore } from "./sqlite_store.ts";
+import { testStore } from "./store_conformance.ts";
+
+const alice = parseAtSign("@alice");
+
+testStore("SqliteStore in memory", () => openSqliteStore(":memory:"));
+
+const folder = Deno.makeTempDirSync();
+let files = 0;
+testStore("SqliteStore in a file", () => openSqliteStore(`${folder}/${files++}.db`));
+
+Deno.test("SqliteStore keeps what was committed when the process dies with the file open", () => {
+  const path = `${folder}/crash.db`;
+  using store = openSqliteStore(path);
+  store.addAtSign(alice, 1);
+  for (let i = 0; i < 100; i++) {
+    store.putKey(alice, { key: `k${i}@alice`, value: "v", metadata: {} }, "*");
+  }
+  // a machine that lost its power has the files as they are now, the log not folded in
+  const after = `${folder}/after.db`;
+  let middle = 0;
+  store.transaction(() => {
+    store.putKey(alice, { key: "half@alice", value: "v", metadata: {} }, "*");
+    Deno.copyFileSync(path, after);
+    Deno.copyFileSync(`${path}-wal`, `${after}-wal`);
+    middle = store.countKeys(alice);
+  });
+  assertEquals(middle, 101);
+  using reopened = openSqliteStore(after);
+  assertEquals(reopened.countKeys(alice), 100);
+  assertEquals(reopened.lastCommitId(alice), 99);
+});
+
+Deno.test("SqliteStore keeps every acknowledged write of a process that is killed", async () => {
+  const path = `${folder}/killed.db`;
+  const module = new URL("./sqlite_store.ts", import.meta.url);
+  const writer = `import { openSqliteStore } from ${JSON.stringify(module.href)};
+    const store = openSqliteStore(Deno.args[0]);
+    store.addAtSign("@alice", 1);
+    for (let i = 0; ; i++) {
+      store.putKey("@alice", { key: "k" + i, value: "v", metadata: {} }, "*");
+      await Deno.stdout.write(new TextEncoder().encode(i + "\\n"));
+    }`;
+  const script = `${folder}/writer.ts`;
+  Deno.writeTextFileSync(script, writer);
+  const config = new URL("../../../deno.json", import.meta.url).pathname;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--config", config, script, path],
+    stdout: "piped",
+  }).spawn();
+  let said = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of child.stdout) {
+    said += decoder.decode(chunk, { stream: true });
+    if (said.length > 200) child.kill("SIGKILL");
+  }
+  await child.status;
+  const acknowledged = said.split("\n").slice(0, -1);
+  using store = openSqliteStore(path);
+  assert(acknowledged.length > 50);
+  for (const i of acknowledged) assert(store.getKey(alice, `k${i}`) !== null, `k${i} is lost`);
+});
+
+Deno.test("SqliteStore opens what it closed, and makes the file private", () => {
+  const path = `${folder}/again.db`;
+  {
+    using store = openSqliteStore(path);
+    store.addAtSign(alice, 7);
+  }
+  using store = openSqliteStore(path);
+  assertEquals(store.listAtSigns(), [{ atSign: alice, activated: false, createdAt: 7 }]);
+  if (Deno.build.os !== "windows") assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+});
+
+Deno.test("openSqliteStore() refuses a file that is open elsewhere, broken or of a later version", async () => {
+  const open = `${folder}/open.db`;
+  using _store = openSqliteStore(open);
+  await assertRejects(() => openSqliteStore(open), NoportsError, { code: "already_running" });
+
+  const broken = `${folder}/broken.db`;
+  Deno.writeTextFileSync(broken, "this is no database, only a text of some length".repeat(20));
+  await assertRejects(() => openSqliteStore(broken), NoportsError, { code: "storage_failed" });
+
+  const later = `${folder}/later.db`;
+  openSqliteStore(later)[Symbol.dispose]();
+  const database = new DatabaseSync(later);
+  database.exec("UPDATE schema_version SET version = 99");
+  database.close();
+  await assertRejects(() => openSqliteStore(later), NoportsError, { code: "storage_failed" });
+  await assertRejects(() => openSqliteStore(`${folder}/none/x.db`), NoportsError, {
+    code: "storage_failed",
+  });
+});
+
+Deno.test("SqliteStore syncs each commit to the disk", () => {
+  const path = `${folder}/pragma.db`;
+  using store = openSqliteStore(path);
+  store.addAtSign(alice, 1);
+  // WAL is in use, and the write is in the log before anything else happens
+  assert(Deno.statSync(`${path}-wal`).size > 0);
+});
+
+Deno.test("SqliteStore says storage_failed when it is closed", async () => {
+  const store = openSqliteStore(":memory:");
+  store.addAtSign(alice, 1);
+  store[Symbol.dispose]();
+  await assertRejects(() => store.listAtSigns(), NoportsError, { code: "storage_failed" });
+});
+
+globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
