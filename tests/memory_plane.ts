@@ -1,0 +1,115 @@
+/** A control plane in memory: what one atSign's client sends arrives at the other's subscriptions. For tests of the roles. */
+
+import type {
+  AtClient,
+  IncomingNotification,
+  OutgoingNotification,
+  Subscription,
+} from "../src/atprotocol/client/mod.ts";
+import { Subscriptions } from "../src/atprotocol/client/subscriptions.ts";
+import { type AtKeys, type AtSign, parseAtSign } from "../src/atprotocol/wire/mod.ts";
+import { NoportsError, silentLog } from "../src/base/mod.ts";
+import { vectorKey } from "./vectors.ts";
+
+type KeyName = "aliceEncryption" | "bobEncryption" | "deviceApkam";
+
+export class MemoryPlane {
+  readonly #clients = new Map<AtSign, MemoryClient>();
+  /** Every notification that was sent, in order. */
+  readonly sent: (OutgoingNotification & { from: AtSign })[] = [];
+
+  /** The client of `atSign`, signing with one of the test vectors' key pairs. */
+  client(atSign: string, keyName: KeyName): MemoryClient {
+    const client = new MemoryClient(this, parseAtSign(atSign), vectorKeys(keyName));
+    this.#clients.set(client.atSign, client);
+    return client;
+  }
+
+  publicKey(of: AtSign): string | undefined {
+    return this.#clients.get(of)?.keys.encryption.publicKey;
+  }
+
+  isRegistered(atSign: AtSign): boolean {
+    return this.#clients.has(atSign);
+  }
+
+  send(from: AtSign, notification: OutgoingNotification): void {
+    this.sent.push({ ...notification, from });
+    this.#clients.get(notification.to)?.subscriptions.publish({
+      id: crypto.randomUUID(),
+      from,
+      key: `${notification.to}:${notification.entity}${from}`.toLowerCase(),
+      operation: "update",
+      value: notification.value,
+      epochMillis: 0,
+    });
+  }
+}
+
+export class MemoryClient implements AtClient {
+  readonly subscriptions = new Subscriptions(silentLog);
+
+  constructor(
+    readonly plane: MemoryPlane,
+    readonly atSign: AtSign,
+    readonly keys: AtKeys,
+  ) {}
+
+  subscribe(matches: (key: string, from: AtSign) => boolean): Subscription {
+    return this.subscriptions.add(matches);
+  }
+
+  /** All notifications from now on, for the test to read. */
+  inbox(): { next(): Promise<IncomingNotification> } & Disposable {
+    const inbox = this.subscribe(() => true);
+    return {
+      next: () => inbox.next(AbortSignal.timeout(5000)),
+      [Symbol.dispose]: () => inbox[Symbol.dispose](),
+    };
+  }
+
+  monitorReady(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  notify(notification: OutgoingNotification): Promise<string> {
+    this.plane.send(this.atSign, notification);
+    return Promise.resolve(crypto.randomUUID());
+  }
+
+  publicKey(of: AtSign): Promise<string> {
+    const key = this.plane.publicKey(of);
+    if (key !== undefined) return Promise.resolve(key);
+    return Promise.reject(new NoportsError("atsign_unknown", `Cannot find ${of}`));
+  }
+
+  put(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  delete(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  get(): Promise<string | null> {
+    return Promise.resolve(null);
+  }
+
+  scan(): Promise<string[]> {
+    return Promise.resolve([]);
+  }
+
+  isRegistered(atSign: AtSign): Promise<boolean> {
+    return Promise.resolve(this.plane.isRegistered(atSign));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.subscriptions.closeAll();
+    return Promise.resolve();
+  }
+}
+
+function vectorKeys(name: KeyName): AtKeys {
+  const pair = vectorKey(name);
+  return { pkam: pair, encryption: pair, selfEncryptionKey: "" };
+}
