@@ -3,6 +3,10 @@
 # What a target runs with Deno is a task of deno.json; `make` adds what has to be there first.
 .POSIX:
 
+# Packages and compiled modules lie in the checkout too, whoever runs make.
+DENO_DIR ?= $(CURDIR)/.deno/cache
+export DENO_DIR
+
 DENO = .deno/deno
 TASK = DENO_NO_UPDATE_CHECK=1 $(DENO) task --quiet
 AGAIN = $(MAKE) --no-print-directory
