@@ -12,6 +12,7 @@ import {
   NoportsError,
   TaskGroup,
 } from "../base/mod.ts";
+import { readCaFile } from "../config/mod.ts";
 import { openControlSocket, openHangupHandler } from "../control/mod.ts";
 import { adminHandlers } from "./admin.ts";
 import { AtServerCore } from "./core.ts";
@@ -23,7 +24,6 @@ import {
   type ListenAddress,
   openTlsListener,
   readConnectionBudget,
-  readRootCas,
   type TlsListener,
 } from "./net/mod.ts";
 import type { ServerOptions } from "./options.ts";
@@ -70,7 +70,7 @@ export async function runServer(options: ServerOptions, context: ServerContext):
   await using owned = new AsyncDisposableStack(); // a throw below, like the end, closes newest first
   const dir = await prepareDataDir(options.dataDir);
   owned.use(await lock(dir, clock));
-  const rootCas = options.rootCaFile === null ? [] : await readRootCas(options.rootCaFile);
+  const rootCas = options.rootCaFile === null ? [] : readCaFile(options.rootCaFile);
   let tls = await loadServerTls(options, dir, context);
   const store = owned.use(openDataStore(dir));
 

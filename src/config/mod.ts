@@ -1,3 +1,4 @@
-export * from "./settings.ts";
 export * from "./activation_code.ts";
+export * from "./ca_file.ts";
 export * from "./own_client.ts";
+export * from "./settings.ts";

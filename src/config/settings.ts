@@ -7,13 +7,12 @@ import { NoportsError } from "../base/mod.ts";
 import type { RootDomain } from "../atprotocol/client/mod.ts";
 import type { AtSign } from "../atprotocol/wire/mod.ts";
 import { type Flag, type FlagValues, parseHostPort } from "../cli/mod.ts";
+import { readCaFile } from "./ca_file.ts";
 
 /** The vendor's public atDirectory. */
 const DEFAULT_ROOT_HOST = "root.atsign.org";
 /** The specification's port of an atDirectory. */
 const DEFAULT_ROOT_PORT = 64;
-/** Our choice: no CA file is larger. */
-const MAX_CA_BYTES = 1024 * 1024;
 
 /** The flags that every role takes to find the control plane. */
 export const CONTROL_PLANE_FLAGS: readonly Flag[] = [
@@ -78,28 +77,4 @@ export function homeFolder(env: Env): string {
 /** Where an atSign's keys are looked for when no file is named: `~/.atsign/keys/@alice_key.atKeys`. */
 export function defaultKeyFile(atSign: AtSign, env: Env): string {
   return `${homeFolder(env)}/.atsign/keys/${atSign}_key.atKeys`;
-}
-
-function readCaFile(path: string): string[] {
-  let text: string;
-  try {
-    const size = Deno.statSync(path).size;
-    if (size > MAX_CA_BYTES) throw new Error(`it has ${size} bytes`);
-    text = Deno.readTextFileSync(path);
-  } catch (cause) {
-    throw new NoportsError(
-      "config_invalid",
-      `Cannot read the CA file "${path}": ${(cause as Error).message}`,
-      { cause, hint: "name a readable PEM file with --root-ca or NOPORTS_ROOT_CA" },
-    );
-  }
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
-  if (blocks === null) {
-    throw new NoportsError(
-      "config_invalid",
-      `Cannot use the CA file "${path}": no PEM certificate in it`,
-      { hint: "`noports server ca` prints the one of your own control plane" },
-    );
-  }
-  return blocks.map((block) => `${block}\n`);
 }
