@@ -4,6 +4,8 @@
  * fresh one costs page faults. Buffers hold old bytes of other connections; only what a read reported is ever used.
  */
 
+import { CTR_HEADROOM_BYTES } from "../crypto/mod.ts";
+
 /** Our choice, measured: an idle relayed pair costs 18 KB with this, 25 KB with 4 KB. */
 export const FIRST_BUFFER_BYTES = 256;
 /** Our choice, measured: larger ones gain little. */

@@ -80,8 +80,6 @@ interface Direction {
   readonly to: ByteConn;
   readonly transform: ByteTransform | undefined;
   readonly gate: EarlyDataGate | undefined;
-  /** Hears of each read; 0 is end of stream. */
-  readonly onBytes: (n: number) => void;
   /** When bytes last moved, by the clock. */
   activeAt: number;
   /** Writes that the receiver has not taken yet: waiting for them is not silence. */
@@ -89,57 +87,43 @@ interface Direction {
   finished: boolean;
 }
 
+/** A relay holds thousands of idle ones, so what lives while a read is pending is kept small. */
 class Bridge {
-  readonly #clock: Clock;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: BridgeOptions;
   readonly #out: Direction;
   readonly #back: Direction;
-  /** Ends the waits of a bridge that is over. */
-  readonly #over = new AbortController();
+  #heardFromB = false;
   #end: BridgeEnd | null = null;
   /** The side that failed first, and the limit for what is still on its way from there. */
   #dead: ByteConn | null = null;
-  #drainLimit: Promise<void> = Promise.resolve();
+  #drainLimit: Promise<void> | null = null;
+  /** Ends the waits of a bridge that is over; made when something waits. */
+  #over: AbortController | null = null;
 
   constructor(a: ByteConn, b: ByteConn, options: BridgeOptions) {
-    const { clock, counters = { aToB: 0, bToA: 0 }, earlyData: gate, outgoing, incoming } = options;
-    this.#clock = clock;
-    this.#signal = options.signal;
+    this.#options = options;
     const start = { activeAt: 0, writing: 0, finished: false };
-    let onFirst = options.onFirstFromB;
-    const onBytesOut = (n: number) => {
-      counters.aToB += n;
-    };
-    const onBytesBack = (n: number) => {
-      counters.bToA += n;
-      gate?.open();
-      onFirst?.();
-      onFirst = undefined;
-    };
-    this.#out = { ...start, from: a, to: b, transform: outgoing, gate, onBytes: onBytesOut };
-    this.#back = {
-      ...start,
-      from: b,
-      to: a,
-      transform: incoming,
-      gate: undefined,
-      onBytes: onBytesBack,
-    };
+    const { outgoing, incoming, earlyData } = options;
+    this.#out = { ...start, from: a, to: b, transform: outgoing, gate: earlyData };
+    this.#back = { ...start, from: b, to: a, transform: incoming, gate: undefined };
   }
 
   async run(): Promise<BridgeEnd> {
+    const { signal } = this.#options;
     const onAbort = () => this.#stop({ kind: "aborted" });
-    this.#signal?.addEventListener("abort", onAbort, { once: true });
-    if (this.#signal?.aborted) onAbort();
+    signal?.addEventListener("abort", onAbort);
+    if (signal?.aborted) onAbort();
     try {
-      const results = await Promise.allSettled([
-        this.#runDirection(this.#out, this.#back),
-        this.#runDirection(this.#back, this.#out),
-      ]);
-      await this.#drainLimit;
-      for (const result of results) if (result.status === "rejected") throw result.reason;
+      const out = this.#runDirection(this.#out, this.#back);
+      const back = held(this.#runDirection(this.#back, this.#out));
+      try {
+        await out;
+      } finally {
+        await back;
+        await this.#drainLimit;
+      }
     } finally {
-      this.#signal?.removeEventListener("abort", onAbort);
+      signal?.removeEventListener("abort", onAbort);
       this.#stop({ kind: "closed" });
     }
     return this.#end ?? { kind: "closed" };
@@ -154,11 +138,13 @@ class Bridge {
       own.finished = true;
       if (!other.finished) await this.#watchHalfOpen(other);
     } catch (error) {
-      if (error !== ENDING) throw error;
+      if (error === ENDING) return;
+      this.#stop({ kind: "failed", cause: error });
+      throw error;
     } finally {
       own.finished = true;
       if (this.#dead === own.from) closeQuietly(own.to);
-      if (other.finished) this.#over.abort(ENDING);
+      if (other.finished) this.#over?.abort(ENDING);
     }
   }
 
@@ -166,7 +152,15 @@ class Bridge {
   async #copy(d: Direction): Promise<void> {
     let buffer = takeBuffer(FIRST_BUFFER_BYTES);
     try {
-      for (let n = await this.#read(d, buffer); n !== null; n = await this.#read(d, buffer)) {
+      for (;;) {
+        let n: number | null;
+        try {
+          n = await d.from.read(buffer);
+        } catch (cause) {
+          throw this.#fail(d.from, cause);
+        }
+        this.#count(d, n ?? 0);
+        if (n === null) return;
         await this.#write(d, buffer.subarray(0, n));
         buffer = fitBuffer(buffer, n);
       }
@@ -224,9 +218,23 @@ class Bridge {
     } catch (cause) {
       throw this.#fail(d.from, cause);
     }
-    d.activeAt = this.#clock.now();
-    d.onBytes(n ?? 0);
+    this.#count(d, n ?? 0);
     return n;
+  }
+
+  /** Hears of each read; 0 bytes are the end of stream. */
+  #count(d: Direction, bytes: number): void {
+    const { clock, counters, earlyData, onFirstFromB } = this.#options;
+    d.activeAt = clock.now();
+    if (d === this.#out) {
+      if (counters !== undefined) counters.aToB += bytes;
+      return;
+    }
+    if (counters !== undefined) counters.bToA += bytes;
+    if (this.#heardFromB) return;
+    this.#heardFromB = true;
+    earlyData?.open();
+    onFirstFromB?.();
   }
 
   async #write(d: Direction, bytes: Uint8Array): Promise<void> {
@@ -234,7 +242,7 @@ class Bridge {
     try {
       for (let at = 0; at < bytes.length;) {
         const allowed = d.gate?.take(bytes.length - at) ?? bytes.length - at;
-        if (allowed === 0) await d.gate?.wait(this.#over.signal);
+        if (allowed === 0) await d.gate?.wait(this.#waitSignal());
         for (const end = at + allowed; at < end;) at += await d.to.write(bytes.subarray(at, end));
       }
     } catch (cause) {
@@ -242,12 +250,17 @@ class Bridge {
     } finally {
       d.writing--;
     }
-    d.activeAt = this.#clock.now();
+    d.activeAt = this.#options.clock.now();
   }
 
   async #writeLarge(d: Direction, bytes: Uint8Array): Promise<void> {
     await this.#write(d, bytes);
     freeNow(bytes);
+  }
+
+  async #writeAndRelease(d: Direction, bytes: Uint8Array): Promise<void> {
+    await this.#write(d, bytes);
+    release(bytes);
   }
 
   async #closeWrite(d: Direction): Promise<void> {
@@ -277,10 +290,11 @@ class Bridge {
 
   /** Stops a bridge whose other direction has ended when `d` is silent for too long. */
   async #watchHalfOpen(d: Direction): Promise<void> {
-    const since = this.#clock.now();
+    const { clock } = this.#options;
+    const since = clock.now();
     let idleMs = 0;
     while (await this.#sleep(HALF_OPEN_TIMEOUT_MS - idleMs)) {
-      idleMs = d.writing > 0 ? 0 : this.#clock.now() - Math.max(since, d.activeAt);
+      idleMs = d.writing > 0 ? 0 : clock.now() - Math.max(since, d.activeAt);
       if (idleMs >= HALF_OPEN_TIMEOUT_MS) return this.#stop({ kind: "half_open" });
     }
   }
@@ -288,7 +302,7 @@ class Bridge {
   /** False when the bridge was over before `ms` had passed. */
   async #sleep(ms: number): Promise<boolean> {
     try {
-      await this.#clock.sleep(ms, this.#over.signal);
+      await this.#options.clock.sleep(ms, this.#waitSignal());
       return true;
     } catch (error) {
       if (error !== ENDING) throw error;
@@ -296,12 +310,26 @@ class Bridge {
     }
   }
 
+  #waitSignal(): AbortSignal {
+    this.#over ??= new AbortController();
+    return this.#over.signal;
+  }
+
   #stop(end: BridgeEnd): void {
     this.#end ??= end;
-    this.#over.abort(ENDING);
+    this.#over?.abort(ENDING);
     closeQuietly(this.#out.from);
     closeQuietly(this.#out.to);
   }
+}
+
+/**
+ * Frees a large chunk's memory now instead of at the next garbage collection, which comes late because the heap itself hardly grows:
+ * measured, half the memory and, with fewer page faults, twice the speed of the cipher. Nothing may use `bytes` any more.
+ */
+function release(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= LARGE_CHUNK_BYTES) buffer.transfer(0);
 }
 
 /** Marks a promise as awaited later, so that its failure meanwhile is not taken for a forgotten one. */
