@@ -19,6 +19,8 @@ export interface Ticket<T> {
   blocks: boolean;
   /** The number in its auth line. */
   number: number | null;
+  /** When it became ready, by the session's clock. */
+  readyAt: number;
 }
 
 export class PairQueue<T> {
@@ -26,7 +28,7 @@ export class PairQueue<T> {
 
   /** Takes a place, in the order of acceptance. */
   enter(side: Side, conn: T): Ticket<T> {
-    const ticket: Ticket<T> = { side, conn, ready: false, blocks: true, number: null };
+    const ticket: Ticket<T> = { side, conn, ready: false, blocks: true, number: null, readyAt: 0 };
     this.#queues[side].push(ticket);
     return ticket;
   }
@@ -38,9 +40,11 @@ export class PairQueue<T> {
     if (at >= 0) queue.splice(at, 1);
   }
 
-  /** True while the socket waits. */
-  has(ticket: Ticket<T>): boolean {
-    return this.#queues[ticket.side].includes(ticket);
+  /** Numbered sockets that have been ready and alone since `time` or longer. */
+  numberedSince(time: number): Ticket<T>[] {
+    return [...this.#queues.A, ...this.#queues.B].filter((ticket) =>
+      ticket.ready && ticket.number !== null && ticket.readyAt <= time
+    );
   }
 
   /** True when another socket of the side waits under this number. */

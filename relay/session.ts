@@ -33,8 +33,9 @@ const MAX_WAITING = 64;
 const MAX_UNREADY = 128;
 /** Our cap of pairs that are joined at once. */
 const MAX_JOINED = 1024;
-/** A numbered socket can be left out of turn, so it need not wait for a partner for ever. */
+/** A numbered socket can be left out of turn, so it need not wait for a partner for ever: how long, and how often we look. */
 const NUMBERED_WAIT_MS = 30_000;
+const NUMBERED_CHECK_MS = 10_000;
 /** How long accepting pauses when the system has no descriptor left. */
 const ACCEPT_RETRY_MS = 100;
 
@@ -101,6 +102,7 @@ export class RelaySession {
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
     this.#tasks.run(() => this.#limitFirstPair());
+    this.#tasks.run(() => this.#limitNumbered());
     this.#tasks.run(() => this.#acceptAll("A", this.#ports.a));
     this.#tasks.run(() => this.#acceptAll("B", this.#ports.b));
     await this.#tasks[Symbol.asyncDispose]();
@@ -218,18 +220,20 @@ export class RelaySession {
       return this.#refuse(ticket, "number already waiting");
     }
     ticket.ready = true;
+    ticket.readyAt = this.#options.clock.now();
     this.#join();
     if (this.#queue.count(side, true) > MAX_WAITING) return this.#finish("too many waiting");
-    if (number !== null && this.#queue.has(ticket)) {
-      this.#tasks.run(() => this.#limitNumbered(ticket));
-    }
   }
 
-  async #limitNumbered(ticket: Ticket<ByteConn>): Promise<void> {
-    await this.#sleep(NUMBERED_WAIT_MS);
-    if (!this.#queue.has(ticket)) return;
-    this.#queue.leave(ticket);
-    closeQuietly(ticket.conn);
+  async #limitNumbered(): Promise<void> {
+    const { clock } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      await this.#sleep(NUMBERED_CHECK_MS);
+      for (const ticket of this.#queue.numberedSince(clock.now() - NUMBERED_WAIT_MS)) {
+        this.#queue.leave(ticket);
+        closeQuietly(ticket.conn);
+      }
+    }
   }
 
   #join(): void {

@@ -12,6 +12,9 @@ import {
   type Rig,
 } from "./_session_rig.ts";
 
+/** Waits that a session begins with, before any socket. */
+const OWN_SLEEPS = 2;
+
 /** A session works: a new pair is joined. */
 async function assertServes(rig: Rig): Promise<void> {
   const a = await rig.join("A");
@@ -86,10 +89,9 @@ Deno.test("a session closes a socket that has not authenticated after 5 s, howev
   await using rig = openRig();
   const slow = await rig.connect("A");
   await writeAll(slow, encodeUtf8("{"));
-  // the session's own limit, and this socket's
-  await rig.clock.slept(2);
+  await rig.clock.slept(OWN_SLEEPS + 1);
   rig.clock.advance(1_000);
-  await rig.clock.slept(3);
+  await rig.clock.slept(OWN_SLEEPS + 2);
   await writeAll(slow, encodeUtf8('"'));
   rig.clock.advance(4_000);
   assert(await isCutOff(slow));
@@ -99,7 +101,7 @@ Deno.test("a session closes a socket that has not authenticated after 5 s, howev
 Deno.test("a session pairs by order of acceptance, not of readiness", async () => {
   await using rig = openRig();
   const first = await rig.connect("A");
-  await rig.clock.slept(2);
+  await rig.clock.slept(OWN_SLEEPS + 1);
   const second = await rig.join("A");
   const b1 = await rig.join("B", { text: "1" });
   const b2 = await rig.join("B", { text: "2" });
@@ -112,11 +114,11 @@ Deno.test("a session pairs by order of acceptance, not of readiness", async () =
 Deno.test("a session holds a socket back for an older one for at most a second", async () => {
   await using rig = openRig();
   const slow = await rig.connect("A");
-  await rig.clock.slept(2);
+  await rig.clock.slept(OWN_SLEEPS + 1);
   const quick = await rig.join("A");
   const b = await rig.join("B");
   // each socket's own limit has begun; the old one does not let the new one pass yet
-  await rig.clock.slept(4);
+  await rig.clock.slept(OWN_SLEEPS + 3);
   await writeAll(b, encodeUtf8("x"));
   rig.clock.advance(1_000);
   assertEquals(await readText(quick, 1), "x");
@@ -178,7 +180,7 @@ Deno.test("a session drops the oldest of too many sockets that say nothing", asy
 
 Deno.test("a session that nobody joined ends after 30 s", async () => {
   await using rig = openRig();
-  await rig.clock.slept(1);
+  await rig.clock.slept(OWN_SLEEPS);
   const waiting = await rig.join("A");
   rig.clock.advance(30_000);
   assertEquals((await rig.running).reason, "unused");
@@ -187,7 +189,7 @@ Deno.test("a session that nobody joined ends after 30 s", async () => {
 
 Deno.test("a session lives as long as one pair is joined, and ends with the last after 30 s", async () => {
   await using rig = openRig();
-  await rig.clock.slept(1);
+  await rig.clock.slept(OWN_SLEEPS);
   for (let i = 0; i < 2; i++) {
     const a = await rig.join("A");
     const b = await rig.join("B");

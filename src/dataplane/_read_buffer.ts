@@ -17,12 +17,6 @@ const MIN_SHARED_BYTES = 16 * 1024;
 /** At most this many of each size are kept: 16 × (16 + 64 + 256) KB is 5 MB. */
 const MAX_SHARED = 16;
 
-/**
- * Room in front of each buffer, a cipher block: a counter-mode cipher that stands inside a block can start at the block's
- * border and drop what comes out of the room, instead of copying everything.
- */
-const HEADROOM_BYTES = 16;
-
 const stock = new Map<number, Uint8Array[]>();
 
 /** The size of the next read after one of `size` bytes gave `n`. */
@@ -32,10 +26,10 @@ export function nextBufferSize(size: number, n: number): number {
   return size;
 }
 
-/** A buffer of `size` bytes, which holds whatever it held before. */
+/** A buffer of `size` bytes, which holds whatever it held before, with the room in front that a `CtrStream` likes. */
 export function takeBuffer(size: number): Uint8Array {
   return stock.get(size)?.pop() ??
-    new Uint8Array(new ArrayBuffer(HEADROOM_BYTES + size), HEADROOM_BYTES, size);
+    new Uint8Array(new ArrayBuffer(CTR_HEADROOM_BYTES + size), CTR_HEADROOM_BYTES, size);
 }
 
 /** Gives a buffer back; nothing may use it any more. */

@@ -12,6 +12,7 @@ const COMPONENTS = {
   "ssh-keygen": "apt-get install openssh-client",
   ip: "apt-get install iproute2",
   nsenter: "apt-get install util-linux",
+  "network namespaces": "run the tests as root",
 } as const;
 
 /** sshd lies in a folder that is not on an ordinary user's PATH. */
@@ -19,18 +20,9 @@ const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 export type Component = keyof typeof COMPONENTS;
 
-/** True when this user may make a network namespace (root usually may). */
-export function canMakeNetworkNamespace(): boolean {
-  try {
-    return new Deno.Command("unshare", { args: ["--net", "true"], stderr: "null" }).outputSync()
-      .success;
-  } catch {
-    return false;
-  }
-}
-
 /** The path of the component's program, or null when it is not installed. */
 export function component(name: Component): string | null {
+  if (name === "network namespaces") return networkNamespaces();
   const folders = [...(Deno.env.get("PATH") ?? "").split(":"), ...SYSTEM_FOLDERS];
   for (const folder of folders) {
     if (folder.startsWith("/") && isProgram(`${folder}/${name}`)) return `${folder}/${name}`;
@@ -46,7 +38,7 @@ export function testWith(
 ): void {
   const missing = (typeof needed === "string" ? [needed] : needed)
     .filter((each) => component(each) === null)
-    .map((each) => `${each} not installed: ${COMPONENTS[each]}`);
+    .map((each) => `no ${each} here: ${COMPONENTS[each]}`);
   if (missing.length === 0) {
     Deno.test(name, fn);
   } else if (Deno.env.get("CI") === "true") {
@@ -55,6 +47,17 @@ export function testWith(
     });
   } else {
     Deno.test({ name: `${name} [skipped: ${missing.join("; ")}]`, ignore: true, fn });
+  }
+}
+
+/** The program that makes them, when this user may: root usually may. */
+function networkNamespaces(): string | null {
+  try {
+    const { success } = new Deno.Command("unshare", { args: ["--net", "true"], stderr: "null" })
+      .outputSync();
+    return success ? "unshare" : null;
+  } catch {
+    return null;
   }
 }
 
