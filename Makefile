@@ -6,6 +6,9 @@
 # Packages and compiled modules lie in the checkout too, whoever runs make.
 DENO_DIR ?= $(CURDIR)/.deno/cache
 export DENO_DIR
+# Kept in the compiled file: trust what the user's system trusts, besides Deno's own list.
+DENO_TLS_CA_STORE ?= mozilla,system
+export DENO_TLS_CA_STORE
 
 DENO = .deno/deno
 TASK = DENO_NO_UPDATE_CHECK=1 $(DENO) task --quiet
