@@ -5,7 +5,7 @@
 
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type { AtSign, StoredMetadata } from "../../atprotocol/wire/mod.ts";
-import { isNoportsError, NoportsError } from "../../base/mod.ts";
+import { describeError, isNoportsError, NoportsError } from "../../base/mod.ts";
 import { SCHEMA_STEPS } from "./_schema.ts";
 import type {
   AtSignRecord,
@@ -483,7 +483,13 @@ class SqliteStore implements Store {
       return run();
     } catch (cause) {
       if (isNoportsError(cause)) throw cause;
-      throw new NoportsError("storage_failed", "Cannot use the store: SQLite refused", { cause });
+      const why = describeError(cause);
+      throw new NoportsError("storage_failed", `Cannot use the store: ${why}`, {
+        cause,
+        hint: /full|readonly|read-only|I\/O/i.test(why)
+          ? "see whether the disk of the data folder is full or read-only"
+          : "see the server's log",
+      });
     }
   }
 }
