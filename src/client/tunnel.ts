@@ -47,7 +47,8 @@ export async function runTunnel(
   step("connected to the relay");
   // nothing more is asked of the control plane
   await owned.disposeAsync();
-  progress(`Listening on ${local.hosts.map((host) => `${host}:${local.port}`).join(" and ")}`);
+  const hosts = local.hosts.map((host) => host.includes(":") ? `[${host}]` : host);
+  progress(`Listening on ${hosts.map((host) => `${host}:${local.port}`).join(" and ")}`);
   context.stdout(String(local.port));
   const end = await bridge.run(local, signal);
   progress(

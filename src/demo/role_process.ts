@@ -16,6 +16,12 @@ export function ownCommand(): string[] {
     : [Deno.execPath(), "run", "-A", "--quiet", "--no-check", Deno.mainModule];
 }
 
+/** How a person types this program's name, from any folder. */
+export function ownName(): string {
+  if (Deno.build.standalone) return Deno.execPath();
+  return decodeURIComponent(new URL("bin/noports", Deno.mainModule).pathname);
+}
+
 export interface RoleOptions {
   readonly name: string;
   /** The program and its first arguments; this program when not given. */

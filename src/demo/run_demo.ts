@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { NoportsError } from "../base/mod.ts";
 import type { CommandContext } from "../cli/mod.ts";
 import { canReadSockets, listeningSockets } from "./listening_sockets.ts";
-import { RoleProcess, runToEnd } from "./role_process.ts";
+import { ownName, RoleProcess, runToEnd } from "./role_process.ts";
 
 const MEGABYTES = 64;
 const CLIENT = "@demo_client";
@@ -232,8 +232,8 @@ function showKept(
       "Everything is running. In another terminal:",
       `  curl ${running.base}/`,
       `  curl -o /dev/null ${running.base}/bytes/1000`,
-      `  ${exports} noports ${running.tunnelArgs.join(" ")}`,
-      `  HOME=${running.folder}/server-home noports server list --data-dir ${running.folder}/server`,
+      `  ${exports} ${ownName()} ${running.tunnelArgs.join(" ")}`,
+      `  ${ownName()} server list --data-dir ${running.folder}/server`,
       "Ctrl-C here stops everything and cleans up.",
     ]
   ) context.stderr(line);
