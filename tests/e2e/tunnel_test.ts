@@ -116,24 +116,28 @@ Deno.test("a tunnel carries what it is given, whole and unmixed", async (t) => {
   });
 });
 
-Deno.test("a relay that dies in mid-transfer ends the tunnel with status 6 and one line", async () => {
-  await using plane = await Plane.start();
-  await using service = startSeededService();
-  const relay = await plane.relay();
-  await plane.daemon(`localhost:${service.port}`);
-  const { tunnel, port } = await plane.tunnel(service.port, "-q");
-  const conn = await connect(port, `1 ${1000 * MB}\n`);
-  await conn.read(new Uint8Array(65536));
-  const before = performance.now();
-  relay.kill("SIGKILL");
-  assertEquals(await tunnel.ended(), 6);
-  assert(performance.now() - before < 10_000);
-  closeQuietly(conn);
-  const [line, hint, ...more] = tunnel.stderr;
-  assertMatch(line ?? "", /^noports: Cannot /);
-  assertMatch(hint ?? "  hint: ", /^ {2}hint: /);
-  assertEquals(more, []);
-});
+for (const dying of ["relay", "daemon"] as const) {
+  Deno.test(`a ${dying} that dies in mid-transfer ends the tunnel with status 6 and one line`, async () => {
+    await using plane = await Plane.start();
+    await using service = startSeededService();
+    const roles = {
+      relay: await plane.relay(),
+      daemon: await plane.daemon(`localhost:${service.port}`),
+    };
+    const { tunnel, port } = await plane.tunnel(service.port, "-q");
+    const conn = await connect(port, `1 ${1000 * MB}\n`);
+    await conn.read(new Uint8Array(65536));
+    const before = performance.now();
+    roles[dying].kill("SIGKILL");
+    assertEquals(await tunnel.ended(), 6);
+    assert(performance.now() - before < 10_000);
+    closeQuietly(conn);
+    const [line, hint, ...more] = tunnel.stderr;
+    assertMatch(line ?? "", /^noports: Cannot /);
+    assertMatch(hint ?? "  hint: ", /^ {2}hint: /);
+    assertEquals(more, []);
+  });
+}
 
 Deno.test("a daemon that waits survives a restart of the control plane and serves the next session", async () => {
   await using plane = await Plane.start();
@@ -154,6 +158,23 @@ Deno.test("a daemon that waits survives a restart of the control plane and serve
   assertEquals(await hashAll(conn), { hash: seededHash(9, 5000), bytes: 5000 });
   closeQuietly(conn);
   assertEquals(daemon.pid, pid);
+});
+
+Deno.test("a tunnel with -T ends by itself, with status 0, once it is idle; an interrupted one ends with 130", async () => {
+  await using plane = await Plane.start();
+  await using service = startSeededService();
+  await plane.relay();
+  const daemon = await plane.daemon(`localhost:${service.port}`);
+  const { tunnel, port } = await plane.tunnel(service.port, "-T", "2s");
+  const conn = await connect(port, "3 1000\n");
+  await conn.closeWrite();
+  assertEquals((await hashAll(conn)).bytes, 1000);
+  closeQuietly(conn);
+  assertEquals(await tunnel.ended(), 0, tunnel.stderr.join("\n"));
+  await daemon.line(/session ended/, plane.signal);
+  const { tunnel: other } = await plane.tunnel(service.port);
+  other.kill("SIGINT");
+  assertEquals(await other.ended(), 130);
 });
 
 Deno.test("the tunnel listens where it is told, and a port that is taken is said at once", async () => {
