@@ -12,9 +12,11 @@ import {
   type LogFormat,
   type LogLevel,
   NoportsError,
+  prepareRsaKeyPair,
   systemClock,
   systemEntropy,
   VERSION,
+  warmUpTls,
 } from "./src/base/mod.ts";
 import {
   type Command,
@@ -45,6 +47,10 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   const entry = findEntry(name === "--version" ? "version" : name);
+  if (!rest.includes("--help")) {
+    if (entry.needs?.includes("rsa key pair")) prepareRsaKeyPair();
+    if (entry.needs?.includes("tls")) warmUpTls();
+  }
   const command = await entry.load();
   const { path, leaf, leafArgs } = descend(entry.name, command, rest);
   if (leaf === null) return 0;

@@ -3,27 +3,33 @@
 import type { Command, Summary } from "../src/cli/mod.ts";
 
 export interface CommandEntry extends Summary {
+  /** What it will need and takes long to make: begun while the command loads. */
+  readonly needs?: readonly ("tls" | "rsa key pair")[];
   readonly load: () => Promise<Command>;
 }
 
 export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "tunnel",
+    needs: ["tls", "rsa key pair"],
     summary: "Forward a local port to a TCP service on a device",
     load: async () => (await import("./tunnel.ts")).tunnelCommand,
   },
   {
     name: "daemon",
+    needs: ["tls"],
     summary: "Answer session requests for this device",
     load: async () => (await import("./daemon.ts")).daemonCommand,
   },
   {
     name: "relay",
+    needs: ["tls"],
     summary: "Join the two ends of sessions on a public host",
     load: async () => (await import("./relay.ts")).relayCommand,
   },
   {
     name: "activate",
+    needs: ["tls", "rsa key pair"],
     summary: "Activate atSigns and manage their keys",
     load: async () => (await import("./activate.ts")).activateCommand,
   },

@@ -29,7 +29,7 @@ export async function runTunnel(
   const { signal, entropy } = context;
   const step = stepLog(context);
   step("program loaded");
-  // the session's own RSA pair takes the longest of all, so it is begun before anything else
+  // the session's own RSA pair takes the longest of all; it was begun while this was being loaded
   const ephemeralKeys = entropy.rsaKeyPair();
   ephemeralKeys.then(() => step("session key pair made"), () => {});
   await using owned = new AsyncDisposableStack();
