@@ -3,12 +3,14 @@
  * Unit tests (beside the code) run in parallel in one `deno test`; those of tests/e2e/, which start real processes,
  * run one file after the other, so that they do not disturb each other's clocks. Arguments: files or folders to run
  * in place of all. What fails without being a test (a type error, a file that throws when loaded, a file that hangs)
- * counts as one failure, so that "0 failed" means that all went well.
+ * counts as one failure, so that "0 failed" means that all went well. When all tests ran, one more looks whether those
+ * that the conformance table names passed.
  */
 
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
+import { checkResults, CONFORMANCE_TEST, readRows, ROWS_FILE } from "./conformance.ts";
 import { parseJunit, type TestResult } from "./junit.ts";
 
 /** We chose them: the unit tests take seconds; all of it stays below the 30 minutes of a CI run. */
@@ -57,7 +59,19 @@ async function main(args: readonly string[]): Promise<void> {
     say(`== ${file}`);
     runs.push(await runDenoTest([file], [], limitMs()));
   }
+  if (args.length === 0) runs.push(checkConformance(runs));
   report(runs);
+}
+
+/** One more test, over the results of all the others. */
+function checkConformance(runs: readonly Run[]): Run {
+  say(`== ${ROWS_FILE}`);
+  const rows = readRows();
+  const wrong = checkResults(rows, runs.flatMap((run) => run.results));
+  for (const line of wrong) say(line);
+  say(`${rows.length} rows, ${wrong.length} named tests without a pass`);
+  const outcome = wrong.length === 0 ? "passed" : "failed";
+  return { results: [{ file: ROWS_FILE, name: CONFORMANCE_TEST, outcome }], troubles: [] };
 }
 
 /** Runs `deno test` over `files`, its output on ours, and stops it and all it started at the limit. */

@@ -13,11 +13,18 @@ import {
 } from "../src/atserver/mod.ts";
 import { openSqliteStore, type Store } from "../src/atserver/mod.ts";
 import { AtError, type AtSign, parseAtSign } from "../src/atprotocol/wire/mod.ts";
-import { type Entropy, ManualClock, silentLog } from "../src/base/mod.ts";
+import {
+  type ByteConn,
+  closeQuietly,
+  type Entropy,
+  type Log,
+  ManualClock,
+  silentLog,
+} from "../src/base/mod.ts";
 import { cramDigest, signRsaSha256 } from "../src/crypto/mod.ts";
 import { encodeUtf8 } from "../src/encoding/mod.ts";
 import { assert, assertEquals } from "./assert.ts";
-import { type MemoryConn, memoryConnPair } from "./memory_conn.ts";
+import { memoryConnPair } from "./memory_conn.ts";
 
 export const KEYS = vectors.keys;
 /** What the tests log in with. */
@@ -69,6 +76,7 @@ export class ScriptedPeers implements PeerGateway {
     throw new AtError("AT0021", "Unable to connect to secondary");
   };
   hostName?: (peer: AtSign) => Promise<string>;
+  onPublicKey?: NonNullable<PeerGateway["onPublicKey"]>;
 
   async request(peer: AtSign, as: AtSign | null, line: string): Promise<string> {
     const request = { peer, as, line };
@@ -87,7 +95,15 @@ export class ScriptedPeers implements PeerGateway {
 export interface WorldOptions {
   readonly limits?: Partial<Limits>;
   readonly store?: Store;
+  readonly log?: Log;
 }
+
+/** A client of which nothing is known. */
+export const ANYBODY: InboundInfo = {
+  remoteAddress: "192.0.2.1",
+  sniAtSign: null,
+  peerCertificateNames: null,
+};
 
 /** One set of atServers; the test's owner disposes it. */
 export class World implements AsyncDisposable {
@@ -108,7 +124,7 @@ export class World implements AsyncDisposable {
       peers: this.peers,
       clock: this.clock,
       entropy: this.entropy,
-      log: silentLog,
+      log: options.log ?? silentLog,
       version: "3.0.52",
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
@@ -165,10 +181,20 @@ export class World implements AsyncDisposable {
     });
   }
 
+  /** Lets everything happen that needs nothing from outside. */
+  async settle(): Promise<void> {
+    await settle();
+  }
+
+  /** A new connection, however this world makes them. */
+  dial(info: Partial<InboundInfo> = {}): Promise<Client> {
+    return Promise.resolve(this.open(info));
+  }
+
   /** A new connection whose greeting has been checked. */
   async connect(info: Partial<InboundInfo> = {}): Promise<Client> {
-    const client = this.open(info);
-    await settle();
+    const client = await this.dial(info);
+    await this.settle();
     assertEquals(client.takeWrites(), ["@"]);
     return client;
   }
@@ -176,13 +202,12 @@ export class World implements AsyncDisposable {
   /** A new connection. */
   open(info: Partial<InboundInfo> = {}, bufferBytes?: number): Client {
     const [near, far] = memoryConnPair(bufferBytes);
-    const served = this.core.serve(far, {
-      remoteAddress: "192.0.2.1",
-      sniAtSign: null,
-      peerCertificateNames: null,
-      ...info,
-    });
-    const client = new Client(near, far, served);
+    const served = this.core.serve(far, { ...ANYBODY, ...info });
+    return this.adopt(new Client(near, far, served));
+  }
+
+  /** Ends `client` with this world. */
+  protected adopt(client: Client): Client {
     this.#clients.push(client);
     return client;
   }
@@ -197,8 +222,9 @@ export class World implements AsyncDisposable {
 
 /** The client's end of a connection; reads all the time unless it is stalled. */
 export class Client {
-  readonly #near: MemoryConn;
-  readonly #far: MemoryConn;
+  readonly #near: ByteConn;
+  readonly #far: { readonly writes: readonly Uint8Array[] };
+  readonly #settle: () => Promise<void>;
   readonly #served: Promise<void>;
   readonly #received: Uint8Array[] = [];
   #seen = 0;
@@ -209,9 +235,16 @@ export class Client {
   /** False once the server has let go of the connection. */
   isServed = true;
 
-  constructor(near: MemoryConn, far: MemoryConn, served: Promise<void>) {
+  /** Takes over `near`; `far` is the server's end, which keeps what it writes. */
+  constructor(
+    near: ByteConn,
+    far: { readonly writes: readonly Uint8Array[] },
+    served: Promise<void>,
+    settled: () => Promise<void> = settle,
+  ) {
     this.#near = near;
     this.#far = far;
+    this.#settle = settled;
     this.#served = served.then(() => {
       this.isServed = false;
     });
@@ -240,7 +273,7 @@ export class Client {
   /** Sends one line; gives the one write that answers it. */
   async ask(line: string): Promise<string> {
     await this.send(`${line}\n`);
-    await settle();
+    await this.#settle();
     const writes = this.takeWrites();
     assertEquals(writes.length, 1, `writes after ${line.slice(0, 60)}: ${JSON.stringify(writes)}`);
     return writes[0] ?? "";
@@ -259,7 +292,7 @@ export class Client {
   }
 
   async login(atSign: string, id?: string): Promise<void> {
-    await settle();
+    await this.#settle();
     this.takeWrites();
     const challenge = (await this.ask(`from:${atSign}`)).split("\n")[0]?.slice("data:".length) ??
       "";
@@ -277,7 +310,7 @@ export class Client {
     if (this.#ended) return;
     this.#ended = true;
     this.resume();
-    if (!this.#near.closed) this.#near.close();
+    closeQuietly(this.#near);
     await this.#served;
     await this.#reading;
   }

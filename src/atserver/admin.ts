@@ -1,50 +1,44 @@
 /**
- * `noports server add`, `list` and `ca`: through the control socket of the running server, or on the data folder itself
- * when none runs. The database belongs to one process at a time, so the lock decides which of the two it is.
+ * `noports server add`, `remove`, `reset`, `list` and `ca`: on the running server, or on the data folder when none runs.
+ * Backups are `backup.ts`'s and `restore.ts`'s, the state of the server is `status.ts`'s.
  */
 
 import * as v from "valibot";
-import { type Clock, type Entropy, isNoportsError, type Log, NoportsError } from "../base/mod.ts";
-import { callControl } from "../control/mod.ts";
-import { AtError, type AtSign, bareName, parseAtSign } from "../atprotocol/wire/mod.ts";
-import { AtServerCore } from "./core.ts";
-import {
-  type DataDir,
-  describeDataDir,
-  openDataStore,
-  prepareDataDir,
-  tryLockDataDir,
-} from "./data_dir.ts";
+import { NoportsError } from "../base/mod.ts";
+import { type AtSign, parseAtSign } from "../atprotocol/wire/mod.ts";
+import type { AtServerCore } from "./core.ts";
+import { describeDataDir, prepareDataDir } from "./data_dir.ts";
 import { caCertificatePath, readIfThere } from "./net/mod.ts";
-import type { PeerGateway } from "./peer_gateway.ts";
+import { type AdminContext, callServer, onServerOrFolder } from "./server_or_folder.ts";
 import type { AtSignRecord } from "./store/store.ts";
 
-/** Our choice: adding takes milliseconds; a server that is busy may take longer. */
-const CONTROL_TIMEOUT_MS = 10_000;
-
-export interface AdminContext {
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly entropy: Entropy;
-  readonly version: string;
-}
-
 /** What answers the control socket's methods; `run.ts` registers them. */
-export const ADMIN_METHODS = { add: "add", list: "list" } as const;
+export const ADMIN_METHODS = {
+  add: "add",
+  remove: "remove",
+  reset: "reset",
+  list: "list",
+} as const;
 
-const ADD_PARAMS = v.object({ atSign: v.string() });
-const ADD_RESULT = v.object({ activationCode: v.string() });
+const AT_SIGN_PARAMS = v.object({ atSign: v.string() });
+const CODE_RESULT = v.object({ activationCode: v.string() });
 const LIST_RESULT = v.array(
   v.object({ atSign: v.string(), activated: v.boolean(), createdAt: v.number() }),
 );
 
+export interface AtSignOptions {
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly atSign: AtSign;
+}
+
 /** Answers to the control socket, for a running server. */
 export function adminHandlers(core: AtServerCore): Record<string, (params: unknown) => unknown> {
+  const readAtSign = (params: unknown) => parseAtSign(v.parse(AT_SIGN_PARAMS, params).atSign);
   return {
-    [ADMIN_METHODS.add]: (params) => {
-      const { atSign } = v.parse(ADD_PARAMS, params);
-      return { activationCode: core.addAtSign(parseAtSign(atSign)) };
-    },
+    [ADMIN_METHODS.add]: (params) => ({ activationCode: core.addAtSign(readAtSign(params)) }),
+    [ADMIN_METHODS.reset]: (params) => ({ activationCode: core.resetAtSign(readAtSign(params)) }),
+    [ADMIN_METHODS.remove]: (params) => core.removeAtSign(readAtSign(params)),
     [ADMIN_METHODS.list]: () => core.listAtSigns(),
   };
 }
@@ -54,18 +48,43 @@ export function adminHandlers(core: AtServerCore): Record<string, (params: unkno
  * before it ever ran.
  * @throws {NoportsError} `conflict` when it is there already, `config_invalid`, `storage_failed`, `timeout`.
  */
-export async function addAtSign(
-  options: { readonly dataDir: string; readonly atSign: AtSign },
-  context: AdminContext,
-): Promise<string> {
+export async function addAtSign(options: AtSignOptions, context: AdminContext): Promise<string> {
   const dir = await prepareDataDir(options.dataDir);
   const { atSign } = options;
   return await onServerOrFolder(dir, context, {
     ask: async () => {
       const answer = await callServer(dir, ADMIN_METHODS.add, { atSign });
-      return v.parse(ADD_RESULT, answer).activationCode;
+      return v.parse(CODE_RESULT, answer).activationCode;
     },
     work: (core) => core.addAtSign(atSign),
+  });
+}
+
+/**
+ * Removes an atSign with all its data, for good; its live connections end.
+ * @throws {NoportsError} `not_found` when it is not hosted, `conflict`, `storage_failed`, `timeout`.
+ */
+export async function removeAtSign(options: AtSignOptions, context: AdminContext): Promise<void> {
+  const dir = describeDataDir(options.dataDir);
+  const { atSign } = options;
+  await onServerOrFolder<unknown>(dir, context, {
+    ask: () => callServer(dir, ADMIN_METHODS.remove, { atSign }),
+    ifEmpty: () => notHosted(atSign),
+    work: (core) => core.removeAtSign(atSign),
+  });
+}
+
+/** As `removeAtSign`, but it stays hosted and waits to be activated again; gives its new activation code. */
+export async function resetAtSign(options: AtSignOptions, context: AdminContext): Promise<string> {
+  const dir = describeDataDir(options.dataDir);
+  const { atSign } = options;
+  return await onServerOrFolder<string>(dir, context, {
+    ask: async () => {
+      const answer = await callServer(dir, ADMIN_METHODS.reset, { atSign });
+      return v.parse(CODE_RESULT, answer).activationCode;
+    },
+    ifEmpty: () => notHosted(atSign),
+    work: (core) => core.resetAtSign(atSign),
   });
 }
 
@@ -80,7 +99,7 @@ export async function listAtSigns(
       const rows = v.parse(LIST_RESULT, await callServer(dir, ADMIN_METHODS.list));
       return rows.map((row) => ({ ...row, atSign: parseAtSign(row.atSign) }));
     },
-    isEmpty: async () => await exists(dir.databasePath) ? null : [],
+    ifEmpty: () => [],
     work: (core) => core.listAtSigns(),
   });
 }
@@ -95,64 +114,8 @@ export async function readCaCertificate(options: { readonly dataDir: string }): 
   });
 }
 
-/** One task in both its ways. */
-interface AdminTask<T> {
-  /** Through the running server. @throws {NoportsError} `not_found` when none answers. */
-  readonly ask: () => Promise<T>;
-  /** The answer where there is no database yet and none is to be made; null when there is one. */
-  readonly isEmpty?: () => Promise<T | null>;
-  /** On the data folder. */
-  readonly work: (core: AtServerCore) => T;
-}
-
-async function onServerOrFolder<T>(
-  dir: DataDir,
-  context: AdminContext,
-  task: AdminTask<T>,
-): Promise<T> {
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      return await task.ask();
-    } catch (error) {
-      if (!isNoportsError(error, "not_found")) throw error;
-      context.log.debug("no server answers", { path: dir.controlPath, error });
-    }
-    const empty = await task.isEmpty?.() ?? null;
-    if (empty !== null) return empty;
-    const lock = await tryLockDataDir(dir, context.clock);
-    if (lock === null) continue; // a server started meanwhile: ask it
-    using _lock = lock;
-    using store = openDataStore(dir);
-    await using core = new AtServerCore({ ...context, store, peers: NO_PEERS });
-    return task.work(core);
-  }
-  throw new NoportsError(
-    "conflict",
-    `Cannot use the data folder "${dir.path}": another process is using it`,
-    { hint: "a server may be starting or stopping there: try again in a moment" },
-  );
-}
-
-async function callServer(dir: DataDir, method: string, params?: unknown): Promise<unknown> {
-  return await callControl(dir.controlPath, method, { params, timeoutMs: CONTROL_TIMEOUT_MS });
-}
-
-/** Nobody serves connections here, so nobody asks. */
-const NO_PEERS: PeerGateway = {
-  request: (peer) => Promise.reject(unknownPeer(peer)),
-  fetchProof: (peer) => Promise.reject(unknownPeer(peer)),
-};
-
-function unknownPeer(peer: AtSign): AtError {
-  return new AtError("AT0007", `Unable to find secondary address for atSign:${bareName(peer)}`);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+function notHosted(atSign: AtSign): never {
+  throw new NoportsError("not_found", `Cannot find "${atSign}": not hosted here`, {
+    hint: "name the server's folder with --data-dir",
+  });
 }

@@ -49,6 +49,20 @@ export function isManager(rights: Rights | null): boolean {
   return rights === null || Object.hasOwn(rights.namespaces, MANAGE_NAMESPACE);
 }
 
+/** True when `rights` (null: all) reach at least as far as the grants `wanted`: nobody hands out more than it has. */
+export function coversGrants(
+  rights: Rights | null,
+  wanted: Readonly<Record<string, NamespaceAccess>>,
+): boolean {
+  if (rights === null) return true;
+  return Object.entries(wanted).every(([namespace, access]) => {
+    const grant = namespace === ALL_NAMESPACES
+      ? grantOf(rights, ALL_NAMESPACES)
+      : findGrant(rights, `x.${namespace}`);
+    return grant !== null && (access === "r" || grant.access === "rw");
+  });
+}
+
 /** True when all keys are visible: no enrollment, or one with the grant of all namespaces. */
 export function seesAllNamespaces(rights: Rights | null): boolean {
   return rights === null || Object.hasOwn(rights.namespaces, ALL_NAMESPACES);

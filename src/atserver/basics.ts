@@ -2,6 +2,7 @@
 
 import type { Clock, Entropy, Log } from "../base/mod.ts";
 import type { Limits } from "./limits.ts";
+import type { Observer } from "./observer.ts";
 import type { Store } from "./store/store.ts";
 
 export interface Basics {
@@ -10,6 +11,7 @@ export interface Basics {
   readonly entropy: Entropy;
   readonly log: Log;
   readonly limits: Limits;
+  readonly observer?: Observer;
 }
 
 /** Registers what happens once the transaction is on disk (lines to monitors, deliveries), never before. */

@@ -9,9 +9,15 @@ import type { Clock, Entropy, Log } from "../base/mod.ts";
 import { encodeUtf8 } from "../encoding/mod.ts";
 import { Admission } from "./admission.ts";
 import { type Basics, inTransaction } from "./basics.ts";
+import { runCacheRefresh } from "./cache_refresh.ts";
+import { sweepEnrollments } from "./enrollments.ts";
 import { InboundConnection } from "./inbound.ts";
+import { CRAM_SECRET_KEY } from "./hosted_at_signs.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { addressGroup } from "./net/mod.ts";
+import type { ConnectionCounts, Observer } from "./observer.ts";
 import type { PeerGateway } from "./peer_gateway.ts";
+import { purgeNotifications } from "./purge_notifications.ts";
 import { createServices, type Services } from "./services.ts";
 import type { InboundInfo } from "./session.ts";
 import type { AtSignRecord, Store } from "./store/store.ts";
@@ -33,6 +39,7 @@ export interface AtServerCoreOptions {
   readonly entropy: Entropy;
   readonly log: Log;
   readonly limits?: Partial<Limits>;
+  readonly observer?: Observer;
   /** What `info` shows. */
   readonly version: string;
 }
@@ -50,7 +57,10 @@ export class AtServerCore implements AsyncDisposable {
   constructor(options: AtServerCoreOptions) {
     const { store, clock, entropy, log } = options;
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#basics = { store, clock, entropy, log, limits };
+    this.#basics = {
+      ...{ store, clock, entropy, log, limits },
+      ...(options.observer === undefined ? {} : { observer: options.observer }),
+    };
     this.#services = createServices(this.#basics, options.peers, options.version);
     this.#admission = new Admission(limits);
     this.#watchdog = new Watchdog(clock, log);
@@ -85,6 +95,46 @@ export class AtServerCore implements AsyncDisposable {
     return secret;
   }
 
+  /**
+   * Removes an atSign with all its data, for good, and ends the connections that have to do with it.
+   * @throws {NoportsError} `not_found`, `storage_failed`.
+   */
+  removeAtSign(atSign: AtSign): void {
+    const connections = this.#connectionsOf(atSign);
+    this.#services.hosted.remove(atSign);
+    this.#services.outbox.forget(atSign);
+    for (const connection of connections) connection.close();
+    this.#basics.log.info("atSign removed", { atSign });
+  }
+
+  /** As `removeAtSign`, but the atSign stays hosted, not activated; returns its new activation code. */
+  resetAtSign(atSign: AtSign): string {
+    const connections = this.#connectionsOf(atSign);
+    const secret = this.#services.hosted.reset(atSign);
+    this.#services.outbox.forget(atSign);
+    for (const connection of connections) connection.close();
+    this.#basics.log.info("atSign reset", { atSign });
+    return secret;
+  }
+
+  /** The activation code of an atSign that waits for its activation, else null. */
+  activationCode(atSign: AtSign): string | null {
+    const hosted = this.#services.hosted.find(atSign);
+    if (hosted === undefined || hosted.read(`public:publickey${atSign}`) !== null) return null;
+    return hosted.read(CRAM_SECRET_KEY)?.value ?? null;
+  }
+
+  countConnections(): ConnectionCounts {
+    const counts = { strangers: 0, owners: 0, peers: 0, monitors: 0 };
+    for (const { session } of this.#connections) {
+      if (session.monitor !== null) counts.monitors++;
+      if (session.login.kind === "none") counts.strangers++;
+      else if (session.login.kind === "peer") counts.peers++;
+      else counts.owners++;
+    }
+    return counts;
+  }
+
   listAtSigns(): AtSignRecord[] {
     return this.#services.hosted.list();
   }
@@ -111,6 +161,8 @@ export class AtServerCore implements AsyncDisposable {
       })
     );
     this.#jobs.run(() => this.#every(expiryIntervalMs, () => this.#removeExpired()));
+    const { hosted, foreignValues } = this.#services;
+    this.#jobs.run(() => runCacheRefresh(this.#basics, hosted, foreignValues, this.#stop.signal));
     this.#services.outbox.start();
   }
 
@@ -124,8 +176,20 @@ export class AtServerCore implements AsyncDisposable {
     await this.#watchdog[Symbol.asyncDispose]();
   }
 
+  #connectionsOf(atSign: AtSign): InboundConnection[] {
+    const hosted = this.#services.hosted.find(atSign);
+    if (hosted === undefined) {
+      throw new NoportsError("not_found", `Cannot find "${atSign}": not hosted here`, {
+        hint: "`noports server list` shows the atSigns that are",
+      });
+    }
+    return [...this.#connections].filter(({ session }) => session.concerns(hosted));
+  }
+
   async #serve(conn: ByteConn, info: InboundInfo): Promise<void> {
-    const place = this.#stop.signal.aborted ? null : this.#admission.enter(info.remoteAddress);
+    const place = this.#stop.signal.aborted
+      ? null
+      : this.#admission.enter(addressGroup(info.remoteAddress));
     if (place === null) return await this.#refuse(conn, info);
     const connection = new InboundConnection(this.#services, conn, info, place);
     this.#connections.add(connection);
@@ -174,7 +238,8 @@ export class AtServerCore implements AsyncDisposable {
   #removeExpired(): void {
     const { store, clock } = this.#basics;
     const now = clock.now();
-    store.purgeNotifications(now);
+    purgeNotifications(this.#basics, (atSign) => this.#services.hosted.find(atSign));
+    sweepEnrollments(this.#services);
     for (let batch = 0; batch < EXPIRY_BATCHES; batch++) {
       const expired = store.listExpiredKeys(now, EXPIRY_BATCH);
       inTransaction(store, (after) => {

@@ -5,6 +5,7 @@
 
 import { type Clock, closeQuietly, describeError, NoportsError } from "../base/mod.ts";
 import { callControl, controlSocketPath, ensurePrivateFolder } from "../control/mod.ts";
+import { settleDataDir } from "./restored_data.ts";
 import { openSqliteStore } from "./store/sqlite_store.ts";
 import type { Store } from "./store/store.ts";
 
@@ -21,6 +22,8 @@ export interface DataDir {
   readonly tlsFolder: string;
   readonly lockPath: string;
   readonly controlPath: string;
+  /** A restored backup on its way into place: see `restored_data.ts`. */
+  readonly restoredFolder: string;
 }
 
 /** What is where in the folder `path`, which is absolute. */
@@ -31,6 +34,7 @@ export function describeDataDir(path: string): DataDir {
     tlsFolder: `${path}/tls`,
     lockPath: `${path}/lock`,
     controlPath: controlSocketPath(path),
+    restoredFolder: `${path}/restored`,
   };
 }
 
@@ -45,14 +49,23 @@ export async function prepareDataDir(path: string): Promise<DataDir> {
 }
 
 /**
- * Takes the lock, waiting a moment for one who holds it shortly, or gives null: a server runs there.
+ * Takes the lock, waiting a moment for one who holds it shortly, or gives null: a server runs there. What an interrupted
+ * backup or restore left is put in order first.
  * @throws {NoportsError} `storage_failed` when the folder cannot be written.
  */
 export async function tryLockDataDir(dir: DataDir, clock: Clock): Promise<Disposable | null> {
   const deadline = clock.now() + LOCK_WAIT_MS;
   while (true) {
     const lock = await tryLock(dir.lockPath);
-    if (lock !== null) return lock;
+    if (lock !== null) {
+      try {
+        await settleDataDir(dir);
+        return lock;
+      } catch (error) {
+        lock[Symbol.dispose]();
+        throw error;
+      }
+    }
     if (await isServerRunning(dir) || clock.now() >= deadline) return null;
     await clock.sleep(LOCK_RETRY_MS);
   }

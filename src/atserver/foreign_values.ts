@@ -9,6 +9,7 @@ import {
   bareName,
   normalizeKey,
   parseAllResult,
+  parseAtSign,
   type StoredMetadata,
 } from "../atprotocol/wire/mod.ts";
 import { isNoportsError } from "../base/mod.ts";
@@ -17,6 +18,7 @@ import type { HostedAtSign } from "./hosted_at_sign.ts";
 import type { HostedAtSigns } from "./hosted_at_signs.ts";
 import type { PeerGateway } from "./peer_gateway.ts";
 import { cachedName, sharedKeyName } from "./stored_key_name.ts";
+import { resolveReference } from "./value_references.ts";
 import { isFresh } from "./value_metadata.ts";
 
 /** The specification: how long a peer may take. */
@@ -24,6 +26,8 @@ const LOOKUP_MS = 5_000;
 const SCAN_MS = 3_000;
 /** Our choice: a copy of a public encryption key is asked for again after this. */
 const PUBLIC_KEY_MAX_AGE_MS = 24 * 3_600_000;
+/** Our choice: what a peer may give as its public key; RSA-4096 takes 736. */
+const MAX_PUBLIC_KEY_CHARS = 16_384;
 /** Our choice: names that another server may list. */
 const MAX_SCAN_KEYS = 100_000;
 
@@ -59,12 +63,14 @@ export class ForeignValues {
    */
   async lookup(wanted: ForeignKey): Promise<FoundValue> {
     const key = normalizeKey(`${wanted.asker.atSign}:${wanted.entity}${wanted.owner}`);
+    wanted.asker.statistics.countAccess(wanted.owner, key);
     return this.#cached(wanted, key) ?? await this.#fetch(wanted, key, wanted.asker.atSign);
   }
 
   /** What `owner` shows to all. @throws {AtError} as `lookup`. */
   async plookup(wanted: ForeignKey): Promise<FoundValue> {
     const key = normalizeKey(`public:${wanted.entity}${wanted.owner}`);
+    wanted.asker.statistics.countAccess(wanted.owner, key);
     const isHere = this.#hosted.find(wanted.owner) !== undefined;
     const cached = isHere ? null : this.#cached(wanted, key);
     return cached ?? await this.#fetch(wanted, key, null);
@@ -82,10 +88,57 @@ export class ForeignValues {
     accepts: (key: string) => boolean,
   ): Promise<string[]> {
     const hosted = this.#hosted.find(owner);
-    if (hosted !== undefined) return hosted.listSharedWith(asker.atSign, accepts);
+    if (hosted !== undefined) {
+      hosted.blockList.check(asker.atSign, false);
+      return hosted.listSharedWith(asker.atSign, accepts);
+    }
     const line = regex === undefined ? "scan\n" : `scan ${regex}\n`;
     const answer = await this.#request(owner, asker.atSign, line, SCAN_MS);
     return parseKeys(answer);
+  }
+
+  /**
+   * Asks again for the value of which `asker` has the copy `cachedKey` (`cached:@asker:k@owner`, `cached:public:k@owner`).
+   * @throws {AtError} as `lookup`; the copy is dropped when there is nothing.
+   */
+  async refresh(asker: HostedAtSign, cachedKey: string): Promise<void> {
+    const key = cachedKey.slice(cachedKey.indexOf(":") + 1);
+    const owner = parseAtSign(key.slice(key.lastIndexOf("@")));
+    const entity = key.slice(key.indexOf(":") + 1, key.lastIndexOf("@"));
+    const as = key.startsWith("public:") ? null : asker.atSign;
+    await this.#fetch({ asker, owner, entity, bypassCache: true }, key, as);
+  }
+
+  /**
+   * A new connection to `peer`'s atServer began with its public key: `answer` to `lookup:all:publickey`. `as` is whom the
+   * connection speaks for; null: for everybody who keeps a copy.
+   */
+  noticePublicKey(peer: AtSign, as: AtSign | null, answer: string): void {
+    const key = `public:publickey${peer}`;
+    let value: string | null;
+    try {
+      value = parseAllResult(answer).data;
+    } catch (error) {
+      if (isNoportsError(error)) return;
+      throw error;
+    }
+    // no key of any kind is that long
+    if (value === null || value.length > MAX_PUBLIC_KEY_CHARS || /[\r\n\0]/.test(value)) return;
+    const found: string = value;
+    try {
+      const holders = as === null ? this.#basics.store.listHolders(cachedName(key)) : [as];
+      for (const holder of holders) {
+        const asker = this.#hosted.find(holder);
+        if (asker === undefined) continue;
+        inTransaction(
+          this.#basics.store,
+          (after) => this.#keepPublicKey(asker, peer, found, after),
+        );
+      }
+    } catch (error) {
+      // the request that the connection was made for goes on
+      this.#basics.log.warn("public key of a peer not kept", { peer, error });
+    }
   }
 
   #cached(wanted: ForeignKey, key: string): FoundValue | null {
@@ -101,9 +154,10 @@ export class ForeignValues {
   async #fetch(wanted: ForeignKey, key: string, as: AtSign | null): Promise<FoundValue> {
     const hosted = this.#hosted.find(wanted.owner);
     try {
+      if (as !== null) hosted?.blockList.check(as, false);
       const found = hosted === undefined
         ? await this.#ask(wanted, key, as)
-        : readShared(hosted, key);
+        : readShared(hosted, key, as);
       this.#keepCopy(wanted, found);
       return found;
     } catch (error) {
@@ -151,10 +205,14 @@ export class ForeignValues {
     inTransaction(this.#basics.store, (after) => {
       if (isPublicKey(found.key, owner)) return this.#keepPublicKey(asker, owner, value, after);
       const { ttr } = found.metadata;
-      if (ttr === undefined || ttr === 0) return;
-      if (found.key.startsWith("public:") && this.#hosted.find(owner) !== undefined) return;
-      if (asker.read(key) === null && !asker.hasRoomForCopy()) return;
-      asker.write(key, value, found.metadata, after);
+      const isKept = ttr !== undefined && ttr !== 0 &&
+        !(found.key.startsWith("public:") && this.#hosted.find(owner) !== undefined);
+      const hasCopy = asker.read(key) !== null;
+      if (isKept && (hasCopy || asker.hasRoomForCopy())) {
+        asker.writeCopy(key, value, found.metadata, after);
+      } else if (hasCopy) {
+        asker.remove(key, after); // it may not be kept any longer
+      }
     });
   }
 
@@ -162,6 +220,7 @@ export class ForeignValues {
   #keepPublicKey(asker: HostedAtSign, owner: AtSign, value: string, after: AfterCommit): void {
     const key = cachedName(`public:publickey${owner}`);
     const known = asker.read(key);
+    if (known === null && !asker.hasRoomForCopy()) return;
     const now = this.#basics.clock.now();
     if (known?.value === value) {
       const age = now - (known.metadata.updatedAt ?? 0);
@@ -188,8 +247,12 @@ function isPublicKey(key: string, owner: AtSign): boolean {
   return key === `public:publickey${owner}`;
 }
 
-function readShared(owner: HostedAtSign, key: string): FoundValue {
-  const found = owner.readActive(key);
+/** As the atServer of `owner` would answer a peer: also what a reference leads to. */
+function readShared(owner: HostedAtSign, key: string, as: AtSign | null): FoundValue {
+  owner.statistics.countAccess(as, key);
+  const stored = owner.readActive(key);
+  const front = as === null ? "public:" : `${as}:`;
+  const found = stored === null ? null : resolveReference(owner, stored, front, () => true);
   if (found === null || found.value === null) throw notShared(key);
   return { key, data: found.value, metadata: found.metadata };
 }

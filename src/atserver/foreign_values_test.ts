@@ -114,3 +114,47 @@ Deno.test("a limited enrollment sees of a foreign scan only what it may read", a
   world.peers.onRequest = () => '["a.sshnp@bob","a.other@bob","shared_key@bob"]';
   assertEquals(await client.ask("scan:@bob"), 'data:["a.sshnp@bob","shared_key@bob"]\n@alice@');
 });
+
+Deno.test("each new connection to a peer tells of its public key", async () => {
+  await using world = new World();
+  await world.activate("@alice", "@carol");
+  const client = await world.login("@alice");
+  const bob = parseAtSign("@bob");
+  const tell = (as: typeof alice | null, data: string | null): void =>
+    world.peers.onPublicKey?.(bob, as, answer("public:publickey@bob", data));
+  tell(null, "KEY-0");
+  assertEquals(await client.ask("scan cached"), "data:[]\n@alice@");
+  tell(alice, "KEY-1");
+  assertEquals(await client.ask("llookup:cached:public:publickey@bob"), "data:KEY-1\n@alice@");
+  await client.ask("update:shared_key.bob@alice AES");
+  const before = await client.ask("stats:3");
+  tell(alice, "KEY-1");
+  world.peers.onPublicKey?.(bob, alice, "no JSON");
+  tell(alice, null);
+  tell(alice, "two\nlines");
+  tell(alice, "K".repeat(20_000));
+  assertEquals(await client.ask("stats:3"), before);
+  tell(null, "KEY-2");
+  assertEquals(await client.ask("llookup:cached:public:publickey@bob"), "data:KEY-2\n@alice@");
+  assertMatch(await client.ask("llookup:shared_key.bob@alice"), /^error:AT0015/);
+  const name = `shared_key.bob.until.${world.clock.now()}@alice`;
+  assertEquals(await client.ask("scan shared_key"), `data:["${name}"]\n@alice@`);
+  assertEquals(await client.ask(`llookup:${name}`), "data:AES\n@alice@");
+  const other = await world.login("@carol");
+  assertEquals(await other.ask("scan cached"), "data:[]\n@carol@");
+});
+
+Deno.test("a value that its owner shares without ttr from now on is no longer kept", async () => {
+  await using world = new World();
+  await world.activate("@alice");
+  const client = await world.login("@alice");
+  world.peers.onRequest = () => answer("@alice:k.x@bob", "v", { ttr: -1, ttl: 60_000 });
+  await client.ask("lookup:k.x@bob");
+  world.peers.onRequest = () => answer("@alice:k.x@bob", "v", { ttr: 5 });
+  await client.ask("lookup:bypassCache:true:k.x@bob");
+  const copy = await client.ask("llookup:meta:cached:@alice:k.x@bob");
+  assertMatch(copy, /"version":1,"ttr":5,"isBinary"/);
+  world.peers.onRequest = () => answer("@alice:k.x@bob", "v");
+  await client.ask("lookup:bypassCache:true:k.x@bob");
+  assertEquals(await client.ask("scan cached"), "data:[]\n@alice@");
+});

@@ -10,12 +10,14 @@ import {
   type StoredMetadata,
 } from "../atprotocol/wire/mod.ts";
 import { signRsaSha256 } from "../crypto/mod.ts";
+import { AtSignStatistics } from "./atsign_statistics.ts";
 import type { AfterCommit, Basics } from "./basics.ts";
 import { inTransaction } from "./basics.ts";
+import { BlockList } from "./block_list.ts";
 import { ConnectionPool } from "./connection_pool.ts";
 import { encodeRecord, encodeStats, type Monitor } from "./monitor.ts";
 import type { StoredKey, StoredNotification } from "./store/store.ts";
-import { isLogged } from "./stored_key_name.ts";
+import { isLogged, isSecret } from "./stored_key_name.ts";
 import { isActive, mergeMetadata } from "./value_metadata.ts";
 
 /** The specification: a proof of `pol` is published this long. */
@@ -25,11 +27,15 @@ const SIGNING_PRIVATE_KEY = "privatekey:signing_privatekey";
 const SIGNING_KEYS_MADE = "privatekey:signing_keypair_generated";
 /** Our choice: how many records go at once when a mailbox is full. */
 const EVICT_SHARE = 100;
+/** Our choice: so many removals of keys may pass before the marks that they leave in the commit log are counted. */
+const REMOVALS_PER_CHECK = 1_000;
 
 export class HostedAtSign {
   readonly atSign: AtSign;
   /** Connections of its owner. */
   readonly owners: ConnectionPool;
+  readonly blockList: BlockList;
+  readonly statistics: AtSignStatistics;
   readonly #basics: Basics;
   readonly #monitors = new Set<Monitor>();
   #lastEpochMs: number | undefined;
@@ -37,10 +43,14 @@ export class HostedAtSign {
   #keys: number | undefined;
   #records: number | undefined;
   #signingKey: Promise<string> | undefined;
+  #isRemoved = false;
+  #removals = 0;
 
   constructor(basics: Basics, atSign: AtSign) {
     this.atSign = atSign;
     this.#basics = basics;
+    this.statistics = new AtSignStatistics(basics, atSign);
+    this.blockList = new BlockList(basics, atSign);
     const { clock, limits } = basics;
     this.owners = new ConnectionPool(clock, limits.connectionsPerAtSign, limits.loggedInIdleMs);
   }
@@ -71,15 +81,51 @@ export class HostedAtSign {
     return this.put({ key, value, metadata }, "*", after);
   }
 
-  /** Replaces the metadata of a value that is there. Call it in a transaction. */
-  writeMetadata(found: StoredKey, given: Metadata, after: AfterCommit): number {
+  /**
+   * Stores a copy of another atSign's value, or just its metadata when `value` is undefined, and nothing of the metadata
+   * that an older copy had. Call it in a transaction.
+   */
+  writeCopy(key: string, value: string | undefined, given: Metadata, after: AfterCommit): number {
+    const previous = this.read(key);
+    if (previous === null) this.#makeRoomForKey();
+    const { createdBy, createdAt, version } = previous?.metadata ?? {};
+    const kept = previous === null ? null : {
+      ...(createdBy === undefined ? {} : { createdBy }),
+      ...(createdAt === undefined ? {} : { createdAt }),
+      ...(version === undefined ? {} : { version }),
+    };
+    const metadata = mergeMetadata(kept, given, this.atSign, this.#basics.clock.now());
+    return value === undefined
+      ? this.put({ key, value: previous?.value ?? null, metadata }, "#", after)
+      : this.put({ key, value, metadata }, "*", after);
+  }
+
+  /** Changes what is kept beside a value; a key that is not there gets none. Call it in a transaction. */
+  writeMetadata(key: string, given: Metadata, after: AfterCommit): number {
+    const found = this.read(key);
+    if (found === null) this.#makeRoomForKey();
     const now = this.#basics.clock.now();
-    const metadata: StoredMetadata = mergeMetadata(found.metadata, given, this.atSign, now);
-    return this.put({ ...found, metadata }, "#", after);
+    const metadata: StoredMetadata = mergeMetadata(
+      found?.metadata ?? null,
+      given,
+      this.atSign,
+      now,
+    );
+    return this.put({ key, value: found?.value ?? null, metadata }, "#", after);
+  }
+
+  /** It is hosted here no longer: what is still under way changes nothing, even when the name comes back. */
+  retire(): void {
+    this.#isRemoved = true;
   }
 
   /** Stores a key as it is. Call it in a transaction. */
   put(record: StoredKey, operation: "*" | "#", after: AfterCommit): number {
+    this.#requireHosted();
+    const isOwn = isSecret(record.key); // the server's, and short
+    if (!isOwn && (record.value?.length ?? 0) > this.#basics.limits.valueChars) {
+      throw new AtError("AT0005", "Cannot store value: it is too long", { closes: false });
+    }
     const isInLog = isLogged(record.key);
     const commitId = this.#basics.store.putKey(this.atSign, record, isInLog ? operation : null);
     if (isInLog) after(() => this.announceStats("update"));
@@ -91,6 +137,7 @@ export class HostedAtSign {
     const isInLog = isLogged(key);
     const { existed, commitId } = this.#basics.store.deleteKey(this.atSign, key, isInLog);
     if (existed && this.#keys !== undefined) this.#keys--;
+    if (isInLog && ++this.#removals % REMOVALS_PER_CHECK === 0) this.#forgetDeletions();
     if (isInLog) after(() => this.announceStats("delete"));
     return commitId;
   }
@@ -115,6 +162,7 @@ export class HostedAtSign {
 
   /** Adds a record to the mailbox, dropping old ones when it is full; false for an id that this sender used before. */
   addNotification(record: StoredNotification): boolean {
+    this.#requireHosted();
     const { store, limits } = this.#basics;
     this.#records ??= store.countNotifications(this.atSign);
     if (this.#records >= limits.notificationsPerAtSign) {
@@ -129,6 +177,12 @@ export class HostedAtSign {
     const isNew = store.addNotification(this.atSign, record);
     if (isNew) this.#records++;
     return isNew;
+  }
+
+  /** Takes a record out of the mailbox. */
+  removeNotification(record: StoredNotification): void {
+    this.#basics.store.removeNotification(this.atSign, record.id, record.from);
+    if (this.#records !== undefined) this.#records--;
   }
 
   /** The time for the next record: now, but always later than the one before, whatever the clock does. */
@@ -193,6 +247,22 @@ export class HostedAtSign {
       this.write(SIGNING_KEYS_MADE, "true", {}, after);
     });
     return pair.privateKey;
+  }
+
+  /** Keys with names that never come again must not fill the disk: as many marks of deleted ones as keys may be. */
+  #forgetDeletions(): void {
+    const { store, clock, limits } = this.#basics;
+    const startedAt = clock.now();
+    const before = store.countDeletions(this.atSign);
+    if (before <= limits.keysPerAtSign) return;
+    const removed = store.forgetDeletions(this.atSign, limits.keysPerAtSign);
+    const durationMs = clock.now() - startedAt;
+    const compaction = { startedAt, durationMs, before, removed };
+    this.statistics.recordCompaction("commitLogCompaction", compaction);
+  }
+
+  #requireHosted(): void {
+    if (this.#isRemoved) throw new AtError("AT0007", `${this.atSign} is hosted here no longer`);
   }
 
   #countKeys(): number {

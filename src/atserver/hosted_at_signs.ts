@@ -34,15 +34,37 @@ export class HostedAtSigns {
     return this.#basics.store.listAtSigns();
   }
 
+  /** Removes an atSign with its data. @throws {NoportsError} `not_found`. */
+  remove(atSign: AtSign): void {
+    this.#basics.store.removeAtSign(atSign);
+    this.#forget(atSign);
+  }
+
+  /** Removes an atSign's data and adds it anew, in one step; returns the new activation code. @throws as `remove`. */
+  reset(atSign: AtSign): string {
+    return this.#create(atSign, () => this.#basics.store.removeAtSign(atSign));
+  }
+
   /** Adds an atSign; returns its activation code, the CRAM secret. @throws {NoportsError} `conflict`. */
   add(atSign: AtSign): string {
+    return this.#create(atSign, () => {});
+  }
+
+  #create(atSign: AtSign, before: () => void): string {
     const secret = this.#basics.entropy.bytes(SECRET_BYTES).toHex();
     const hosted = new HostedAtSign(this.#basics, atSign);
     inTransaction(this.#basics.store, (after) => {
+      before();
       this.#basics.store.addAtSign(atSign, this.#basics.clock.now());
       hosted.write(CRAM_SECRET_KEY, secret, {}, after);
     });
+    this.#forget(atSign);
     this.#hosted.set(atSign, hosted);
     return secret;
+  }
+
+  #forget(atSign: AtSign): void {
+    this.#hosted.get(atSign)?.retire();
+    this.#hosted.delete(atSign);
   }
 }

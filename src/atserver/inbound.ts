@@ -11,6 +11,7 @@ import type { Place } from "./admission.ts";
 import { toAtError } from "./at_failures.ts";
 import { LineBuffer } from "./line_buffer.ts";
 import type { Monitor } from "./monitor.ts";
+import { addressGroup } from "./net/mod.ts";
 import type { Services } from "./services.ts";
 import { EnrollmentGone, type InboundInfo, Session, type SessionConnection } from "./session.ts";
 import { type Outcome, runVerb } from "./verbs/mod.ts";
@@ -38,6 +39,7 @@ export class InboundConnection implements SessionConnection, Watched {
   readonly #conn: ByteConn;
   readonly #place: Place;
   readonly #session: Session;
+  readonly #addressGroup: string;
   readonly #ended = new AbortController();
   readonly #lines = new LineBuffer();
   #isBusy = false;
@@ -45,6 +47,7 @@ export class InboundConnection implements SessionConnection, Watched {
   /** When the first byte of an incomplete line came. */
   #lineStartedMs: number | null = null;
   #lingerUntilMs = Infinity;
+  #closeAtMs = Infinity;
   // the writer
   #reply: Reply | null = null;
   #queued: Uint8Array[] = [];
@@ -58,6 +61,7 @@ export class InboundConnection implements SessionConnection, Watched {
     this.#conn = conn;
     this.#place = place;
     this.#lastActiveMs = services.basics.clock.now();
+    this.#addressGroup = addressGroup(info.remoteAddress);
     this.#session = new Session(services, info, this);
   }
 
@@ -87,6 +91,10 @@ export class InboundConnection implements SessionConnection, Watched {
     closeQuietly(this.#conn);
   }
 
+  get session(): Session {
+    return this.#session;
+  }
+
   idleSince(): number | null {
     return this.#isBusy ? null : this.#lastActiveMs;
   }
@@ -95,7 +103,15 @@ export class InboundConnection implements SessionConnection, Watched {
     this.#place.setStranger(this.#session.login.kind === "none");
   }
 
+  closeAt(timeMs: number): void {
+    this.#closeAtMs = Math.min(this.#closeAtMs, timeMs);
+  }
+
   deadlineMs(): number {
+    return Math.min(this.#closeAtMs, this.#deadlineMs());
+  }
+
+  #deadlineMs(): number {
     if (this.#lingerUntilMs !== Infinity) return this.#lingerUntilMs;
     if (this.#isBusy) return this.#writeDeadlineMs;
     const { lineMs, idleMs } = this.#allowance();
@@ -177,14 +193,22 @@ export class InboundConnection implements SessionConnection, Watched {
 
   /** The bytes to answer with, if any, and whether the connection ends then. */
   async #execute(line: Uint8Array): Promise<{ text: string | null; closes: boolean }> {
+    const { observer } = this.#services.basics;
+    let name = "invalid";
     try {
+      if (this.#session.login.kind === "none") {
+        await this.#services.requestRate.take(this.#addressGroup, this.signal);
+      }
       const verb = parseVerb(decodeLine(line));
+      name = verb.verb;
       const outcome = await runVerb({ services: this.#services, session: this.#session }, verb);
+      observer?.command(name, "ok");
       return { text: this.#encode(outcome), closes: outcome.kind === "close" };
     } catch (error) {
       if (error instanceof EnrollmentGone) return { text: null, closes: true };
       if (this.signal.aborted) return { text: null, closes: true };
       const refusal = toAtError(error, this.#services.basics.log);
+      observer?.command(name, refusal.code);
       return { text: this.#encodeRefusal(refusal), closes: refusal.closes };
     }
   }

@@ -58,7 +58,7 @@ const chunk = fc.oneof(
 
 for (const isOwner of [false, true]) {
   Deno.test(`whatever ${isOwner ? "an owner" : "a stranger"} sends, every reply is whole and the connection lives or ends`, async () => {
-    await using world = new World({ limits: { freeLoginFailures: 1e9 } });
+    await using world = new World({ limits: { freeLoginFailures: 1e9, loginFailures: 1e9 } });
     await world.activate("@alice", "@bob");
     await fc.assert(
       fc.asyncProperty(fc.array(chunk, { maxLength: 6 }), async (chunks) => {

@@ -25,14 +25,32 @@ export interface Limits {
   readonly connectionsPerPeer: number;
   /** Connections of one remote address that have not logged in. */
   readonly strangersPerAddress: number;
+  /** Commands of one remote address before login, a second; above it they wait, far above it they are refused. */
+  readonly strangerRequestsPerSecond: number;
+  /** Commands that such an address may send at once. */
+  readonly strangerRequestBurst: number;
   /** Failed logins of one address that are answered at once; after that each answer takes longer. */
   readonly freeLoginFailures: number;
+  /** Failed logins of one address within a minute; above it its logins are refused unseen until a minute has passed. */
+  readonly loginFailures: number;
   /** The longest such delay; the C client waits 3 s for an answer. */
   readonly loginDelayMs: number;
+  /** The longest delay of a wrong passcode's answer; the specification's 55 s. */
+  readonly wrongPasscodeDelayMs: number;
+  /** `enroll:request` on one connection; the specification's 5. */
+  readonly enrollRequestsPerHour: number;
+  /** A request that nobody decides; the specification's 48 hours. */
+  readonly pendingEnrollmentMs: number;
+  /** A one-time passcode when its lifetime is not given; the specification's 5 minutes. */
+  readonly otpTtlMs: number;
+  /** Enrollments of one atSign, in any state. */
+  readonly enrollmentsPerAtSign: number;
   /** Lines that wait for a monitor which does not read; above it the connection is closed. */
   readonly monitorQueueBytes: number;
   /** Records in one atSign's mailbox; above it old ones are dropped. */
   readonly notificationsPerAtSign: number;
+  /** Characters in one stored value. */
+  readonly valueChars: number;
   /** Keys of one atSign; copies of other atSigns' keys may take half of it. */
   readonly keysPerAtSign: number;
   /** A challenge of `from`; the specification's 60 s. */
@@ -65,10 +83,19 @@ export const DEFAULT_LIMITS: Limits = {
   connectionsPerAtSign: 200,
   connectionsPerPeer: 20,
   strangersPerAddress: 100,
+  strangerRequestsPerSecond: 200,
+  strangerRequestBurst: 5_000,
   freeLoginFailures: 3,
+  loginFailures: 200,
   loginDelayMs: 2_000,
+  wrongPasscodeDelayMs: 55_000,
+  enrollRequestsPerHour: 5,
+  pendingEnrollmentMs: 172_800_000,
+  otpTtlMs: 300_000,
+  enrollmentsPerAtSign: 1_000,
   monitorQueueBytes: 8 * 1024 * 1024,
   notificationsPerAtSign: 10_000,
+  valueChars: 10_240_000,
   keysPerAtSign: 100_000,
   challengeMs: 60_000,
   notificationTtlMs: 900_000,

@@ -100,8 +100,13 @@ export class Monitor {
 
 /** The line of a stored record, with its LF. */
 export function encodeRecord(record: StoredNotification): Uint8Array {
+  return encodeUtf8(encodeNotificationLine(toNotification(record)));
+}
+
+/** A stored record as clients see it: the same live, replayed and listed. */
+export function toNotification(record: StoredNotification): Notification {
   const given = record.metadata ?? {};
-  const notification: Notification = {
+  return {
     id: record.id,
     from: record.from,
     to: record.to,
@@ -119,7 +124,6 @@ export function encodeRecord(record: StoredNotification): Uint8Array {
       expiresAt: record.expiresAt,
     },
   };
-  return encodeUtf8(encodeNotificationLine(notification));
 }
 
 /** The statistics line: the latest commit id, which is also the server's sign of life. */

@@ -68,12 +68,16 @@ export class Notifications {
       return;
     }
     const receiver = this.#hosted.find(notification.to);
+    const isBlocked = receiver?.blockList.has(sender.atSign) ?? false;
+    const event = receiver === undefined ? "queued" : isBlocked ? "errored" : "delivered";
     const isNew = sender.addNotification({
       ...this.#stored(sender, sender.atSign, notification),
       type: "sent",
-      status: receiver === undefined ? "queued" : "delivered",
+      status: event,
     });
     if (!isNew) return;
+    after(() => this.#basics.observer?.notification(event));
+    if (isBlocked) return;
     if (receiver !== undefined) {
       this.receive(receiver, sender.atSign, notification, after);
       return;
@@ -100,6 +104,7 @@ export class Notifications {
       status: "delivered",
     };
     if (!receiver.addNotification(record)) return;
+    receiver.statistics.countAccess(from, null);
     // before the statistics that a copy gives rise to: those have a later time, from which a client would go on
     after(() => receiver.broadcast(record));
     if (from !== receiver.atSign && record.messageType === "key") {
@@ -156,13 +161,13 @@ export class Notifications {
     kept["isEncrypted"] = record.isEncrypted;
     const copy = receiver.read(key);
     if (record.value === null) {
-      if (copy !== null) receiver.writeMetadata(copy, kept, after);
+      if (copy !== null) receiver.writeCopy(key, undefined, kept, after);
       return;
     }
     if (copy === null && !receiver.hasRoomForCopy()) {
       this.#basics.log.warn("no room for a copy", { atSign: receiver.atSign, from: record.from });
       return;
     }
-    receiver.write(key, record.value, kept, after);
+    receiver.writeCopy(key, record.value, kept, after);
   }
 }

@@ -4,6 +4,8 @@ import { NoportsError } from "../base/mod.ts";
 import { type Flag, type FlagValues, parseHostPort } from "../cli/mod.ts";
 import { homeFolder } from "../config/mod.ts";
 import type { HostPort } from "../atprotocol/wire/mod.ts";
+import { parseLimits } from "./limit_table.ts";
+import type { Limits } from "./limits.ts";
 import type { ListenAddress } from "./net/mod.ts";
 import { parseSniPattern, type SniPattern } from "./sni_pattern.ts";
 
@@ -61,6 +63,29 @@ export const SERVER_RUN_FLAGS: readonly Flag[] = [
     value: "PATTERN",
     help: "host names that mean an atSign, e.g. {atsign}.at.example.org",
   },
+  {
+    long: "limit",
+    value: "NAME=VALUE",
+    multiple: true,
+    help: "change a limit, as often as needed; `noports server limits` prints them",
+  },
+  {
+    long: "metrics",
+    value: "HOST:PORT",
+    help:
+      "serve /metrics for Prometheus, /healthz and /readyz here, over plain HTTP (default: off)",
+  },
+  {
+    long: "registrar-listen",
+    value: "HOST:PORT",
+    help: "where the registrar listens, for activation without a code (default: off)",
+  },
+  {
+    long: "otp-command",
+    value: "CMD",
+    help: "a program that sends a registrar's code to its owner: gets the atSign as argument, " +
+      "the code on stdin; without it the code is shown on stderr",
+  },
 ];
 
 /** What `runServer` needs to know. */
@@ -76,6 +101,11 @@ export interface ServerOptions {
   readonly peerDirectory: HostPort | null;
   readonly rootCaFile: string | null;
   readonly sniPattern: SniPattern | null;
+  /** Those that differ from the defaults. */
+  readonly limits: Partial<Limits>;
+  /** Null: off. */
+  readonly metrics: ListenAddress | null;
+  readonly registrar: { readonly listen: ListenAddress; readonly otpCommand: string | null } | null;
 }
 
 /** What the defaults depend on. */
@@ -105,6 +135,7 @@ export function parseServerOptions(
   };
   const peerDirectory = text("peer-directory");
   const sniPattern = text("sni-pattern");
+  const metrics = text("metrics");
   return {
     dataDir: parseDataDir(values, environment),
     listen: parseListen(text("listen") ?? DEFAULT_LISTEN, "--listen"),
@@ -119,6 +150,9 @@ export function parseServerOptions(
       : parseHostPort(peerDirectory, "--peer-directory", DEFAULT_PEER_DIRECTORY_PORT),
     rootCaFile: path("root-ca") ?? null,
     sniPattern: sniPattern === undefined ? null : parseSniPattern(sniPattern),
+    limits: parseLimits(values.all("limit")),
+    metrics: metrics === undefined ? null : parseListen(metrics, "--metrics"),
+    registrar: parseRegistrar(text("registrar-listen"), text("otp-command")),
   };
 }
 
@@ -138,6 +172,24 @@ export function parseDataDir(
 function parseListen(text: string, flag: string): ListenAddress {
   const { host, port } = parseHostPort(text, flag);
   return { hostname: host, port };
+}
+
+function parseRegistrar(
+  listen: string | undefined,
+  otpCommand: string | undefined,
+): ServerOptions["registrar"] {
+  if (listen !== undefined) {
+    return {
+      listen: parseListen(listen, "--registrar-listen"),
+      otpCommand: otpCommand ?? null,
+    };
+  }
+  if (otpCommand === undefined) return null;
+  throw new NoportsError(
+    "config_invalid",
+    "Cannot start the server: --otp-command is for a registrar",
+    { hint: "give --registrar-listen HOST:PORT too" },
+  );
 }
 
 function parseHostname(text: string): string {

@@ -21,6 +21,9 @@ Deno.test("parseServerOptions() has a default for everything", () => {
     peerDirectory: null,
     rootCaFile: null,
     sniPattern: null,
+    limits: {},
+    metrics: null,
+    registrar: null,
   });
 });
 
@@ -29,7 +32,8 @@ Deno.test("parseServerOptions() reads every flag", () => {
     parse(
       "--data-dir d/ --listen [::]:0 --directory-listen 127.0.0.1:64 --hostname 10.0.0.1 " +
         "--tls-cert c.pem --tls-key /k.pem --peer-directory root.example --root-ca ca.pem " +
-        "--sni-pattern {atsign}.at.example.org",
+        "--sni-pattern {atsign}.at.example.org --limit connections=5 --limit value=9 " +
+        "--metrics 127.0.0.1:0 --registrar-listen 0.0.0.0:6443 --otp-command /opt/mail-code",
     ),
     {
       dataDir: "/here/d",
@@ -40,6 +44,12 @@ Deno.test("parseServerOptions() reads every flag", () => {
       peerDirectory: { host: "root.example", port: 64 },
       rootCaFile: "/here/ca.pem",
       sniPattern: { suffix: ".at.example.org" },
+      limits: { connections: 5, valueChars: 9 },
+      metrics: { hostname: "127.0.0.1", port: 0 },
+      registrar: {
+        listen: { hostname: "0.0.0.0", port: 6443 },
+        otpCommand: "/opt/mail-code",
+      },
     },
   );
 });
@@ -57,6 +67,10 @@ Deno.test("parseServerOptions() refuses bad values before anything is touched", 
     ["--sni-pattern at.example.org", "usage", /--sni-pattern/],
     ["--tls-cert c.pem", "config_invalid", /go together/],
     ["--tls-key k.pem", "config_invalid", /go together/],
+    ["--limit connections", "usage", /--limit/],
+    ["--metrics 9100", "usage", /--metrics/],
+    ["--registrar-listen :1", "usage", /--registrar-listen/],
+    ["--otp-command x", "config_invalid", /registrar/],
   ] as const;
   for (const [line, code, message] of rows) {
     const error = await assertRejects(() => parse(line), NoportsError, { code });

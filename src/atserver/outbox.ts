@@ -3,7 +3,7 @@
  * disk, repeated while the receiver's server is away. atProtocol specification, Server to server.
  */
 
-import { AtError, encodeMetadata, type Metadata } from "../atprotocol/wire/mod.ts";
+import { AtError, type AtSign, encodeMetadata, type Metadata } from "../atprotocol/wire/mod.ts";
 import { TaskGroup } from "../base/mod.ts";
 import type { Basics } from "./basics.ts";
 import type { PeerGateway } from "./peer_gateway.ts";
@@ -15,7 +15,7 @@ const TICK_MS = 1_000;
 /** Our choice: pauses differ by up to this, so that queues which failed together do not come back together. */
 const MAX_JITTER_MS = 2_000;
 /** Failures of the way, not of the one notification: everything in the queue would fail. */
-const ABSENCES: readonly string[] = ["AT0004", "AT0006", "AT0007", "AT0008", "AT0021"];
+const ABSENCES: readonly string[] = ["AT0004", "AT0006", "AT0007", "AT0008", "AT0013", "AT0021"];
 
 /** Beside times and isEncrypted; priority, strategy, dataSignature, encoding are not forwarded. */
 const FORWARDED_TEXTS = [
@@ -34,6 +34,8 @@ interface Queue extends QueuedPair {
   /** The receiver's server is away: new notifications wait as well. */
   isAway: boolean;
   running: boolean;
+  /** Its sender was removed. */
+  isGone: boolean;
 }
 
 export class Outbox implements AsyncDisposable {
@@ -63,6 +65,15 @@ export class Outbox implements AsyncDisposable {
     this.#launch();
   }
 
+  /** `from` is hosted here no longer: its queues end, whatever became of a delivery under way. */
+  forget(from: AtSign): void {
+    for (const [name, queue] of this.#queues) {
+      if (queue.from !== from) continue;
+      queue.isGone = true;
+      this.#queues.delete(name);
+    }
+  }
+
   /** Stops. A delivery under way is abandoned; its notification stays queued on disk. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
@@ -73,7 +84,7 @@ export class Outbox implements AsyncDisposable {
     const name = `${from} ${to}`;
     let queue = this.#queues.get(name);
     if (queue === undefined) {
-      queue = { from, to, dueAt: 0, isAway: false, running: false };
+      queue = { from, to, dueAt: 0, isAway: false, running: false, isGone: false };
       this.#queues.set(name, queue);
     }
     return queue;
@@ -123,7 +134,7 @@ export class Outbox implements AsyncDisposable {
     const { store, clock } = this.#basics;
     const { from, to } = queue;
     queue.isAway = false;
-    while (!this.#stop.signal.aborted) {
+    while (!this.#stop.signal.aborted && !queue.isGone) {
       const next = store.nextQueued(from, to, clock.now());
       if (next === null) {
         const dueAt = store.nextTryAt(from, to);
@@ -133,12 +144,17 @@ export class Outbox implements AsyncDisposable {
       }
       if (next.expiresAt <= clock.now()) {
         store.setNotificationStatus(from, next.id, "expired");
+        this.#basics.observer?.notification("expired");
         continue;
       }
       const failure = await this.#deliver(next);
-      if (this.#stop.signal.aborted) return;
-      if (failure === null) store.setNotificationStatus(from, next.id, "delivered");
-      else this.#countFailure(queue, next, failure);
+      if (this.#stop.signal.aborted || queue.isGone) return;
+      if (failure === null) {
+        store.setNotificationStatus(from, next.id, "delivered");
+        this.#basics.observer?.notification("delivered");
+      } else {
+        this.#countFailure(queue, next, failure);
+      }
       if (queue.isAway) return;
     }
   }
@@ -151,6 +167,8 @@ export class Outbox implements AsyncDisposable {
     const retryAt = clock.now() + this.#pauseMs();
     if (ABSENCES.includes(failure.code)) store.countAbsence(from, to, limits.deliveryTries);
     else store.countRefusal(from, to, record.id, retryAt, limits.deliveryTries);
+    const isLastTry = record.tries + 1 >= limits.deliveryTries;
+    if (isLastTry) this.#basics.observer?.notification("errored");
     // a silent server costs 10 s a try: the others in the queue wait too
     queue.isAway = ABSENCES.includes(failure.code) || failure.code === "AT0023";
     if (queue.isAway) queue.dueAt = retryAt;

@@ -24,4 +24,11 @@ export interface PeerGateway {
    * @throws {AtError} AT0007 unknown atSign, AT0021 directory unreachable.
    */
   hostName?(peer: AtSign): Promise<string>;
+  /** How many connections speak for the hosted atSign `as`. */
+  countLinks?(as: AtSign): number;
+  /**
+   * Set by the core: gets the answer to `lookup:all:publickey@peer`, with which each connection for requests begins; `as`
+   * is whom it speaks for.
+   */
+  onPublicKey?: (peer: AtSign, as: AtSign | null, answer: string) => void;
 }

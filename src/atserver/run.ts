@@ -13,8 +13,14 @@ import {
   TaskGroup,
 } from "../base/mod.ts";
 import { readCaFile } from "../config/mod.ts";
-import { openControlSocket, openHangupHandler } from "../control/mod.ts";
+import {
+  type MetricsServer,
+  openControlSocket,
+  openHangupHandler,
+  openMetricsServer,
+} from "../control/mod.ts";
 import { adminHandlers } from "./admin.ts";
+import { SNAPSHOT_METHOD, writeSnapshot } from "./backup.ts";
 import { AtServerCore } from "./core.ts";
 import { type DataDir, openDataStore, prepareDataDir, tryLockDataDir } from "./data_dir.ts";
 import {
@@ -26,16 +32,24 @@ import {
   readConnectionBudget,
   type TlsListener,
 } from "./net/mod.ts";
+import { meterStore } from "./metered_store.ts";
 import type { ServerOptions } from "./options.ts";
+import { OtpCommand } from "./otp_command.ts";
 import { TlsPeerGateway } from "./peer/mod.ts";
+import { Registrar } from "./registrar.ts";
+import { ServerMetrics, type ServerNumbers } from "./server_metrics.ts";
 import { loadServerTls, type ServerTls } from "./server_tls.ts";
 import { hostOfAtSign, matchSniPattern } from "./sni_pattern.ts";
+import { expiryOf, type RunningStatus, STATUS_METHOD } from "./status.ts";
+import type { Store } from "./store/store.ts";
 
 /** Our choice: how often to look whether the certificate is near its end. */
 const RENEWAL_CHECK_MS = 86_400_000;
 /** Our choice: the whole program stops within 2 s, and the database needs a moment of them. */
 const DRAIN_MS = 1_200;
 const CLOSE_MS = 200;
+/** Our choice: its connections are short, and few people activate something at one time. */
+const MAX_REGISTRAR_CONNECTIONS = 64;
 /** Our choice: the rest is for handshakes, so that a directory that is full can still let the longest idle one go. */
 const DIRECTORY_OPEN_SHARE = 0.75;
 
@@ -45,6 +59,8 @@ export interface ServerContext {
   readonly signal: AbortSignal;
   /** Writes one line of the command's result. */
   readonly stdout: (line: string) => void;
+  /** Writes one line for the person at the console: registrar's codes, which are in no log. */
+  readonly stderr: (line: string) => void;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly version: string;
@@ -56,6 +72,8 @@ export interface ReadyLine {
   /** Where the atServers listen, as bound: `127.0.0.1:43211`, `[::]:6464`. */
   readonly listen: string;
   readonly directory: string;
+  readonly registrar: string | null;
+  readonly metrics: string | null;
   readonly hostname: string;
   /** The CA certificate that clients trust; null with the operator's certificate. */
   readonly ca: string | null;
@@ -72,7 +90,11 @@ export async function runServer(options: ServerOptions, context: ServerContext):
   owned.use(await lock(dir, clock));
   const rootCas = options.rootCaFile === null ? [] : readCaFile(options.rootCaFile);
   let tls = await loadServerTls(options, dir, context);
-  const store = owned.use(openDataStore(dir));
+  const opened = owned.use(openDataStore(dir));
+  const metrics = options.metrics === null ? null : new ServerMetrics();
+  const store = metrics === null
+    ? opened
+    : meterStore(opened, () => performance.now(), (seconds) => metrics.storeOperation(seconds));
 
   const peers = new TlsPeerGateway({
     directory: options.peerDirectory,
@@ -89,6 +111,8 @@ export async function runServer(options: ServerOptions, context: ServerContext):
     entropy,
     log,
     version,
+    limits: options.limits,
+    ...(metrics === null ? {} : { observer: metrics }),
   });
   // both at once: either may wait for the other
   const drain = () =>
@@ -102,12 +126,45 @@ export async function runServer(options: ServerOptions, context: ServerContext):
   owned.defer(() => within(CLOSE_MS, log, () => atServers[Symbol.asyncDispose]()));
   const directory = await listenForDirectory(options, { tls, budget, core, atServers }, context);
   owned.defer(() => within(CLOSE_MS, log, () => directory[Symbol.asyncDispose]()));
+  const registrar = await listenForRegistrar(options, { tls, core }, context);
+  owned.defer(() => within(CLOSE_MS, log, async () => await registrar?.[Symbol.asyncDispose]()));
+  const listeners = [atServers, directory, ...(registrar === null ? [] : [registrar])];
+  let state: "starting" | "ready" | "stopping" = "starting";
+  const readNumbers = () => {
+    const { bytes, atSigns, notificationsQueued } = store.totals();
+    const connections = core.countConnections();
+    return { connections, atSigns, notificationsQueued, storeBytes: bytes };
+  };
+  const certificateEnd = () => expiryOf(tls.credentials.certPem);
+  const metricsServer = openMetrics(options, metrics, {
+    readNumbers: () => ({
+      ...readNumbers(),
+      certificateExpiresAt: Date.parse(certificateEnd() ?? "") || null,
+    }),
+    state: () => state,
+    store,
+  }, context);
+  owned.defer(async () => await metricsServer?.[Symbol.asyncDispose]());
+  const startedAt = clock.now();
+  const readStatus = (): RunningStatus => ({
+    pid: Deno.pid,
+    startedAt: new Date(startedAt).toISOString(),
+    uptimeSeconds: Math.floor((clock.now() - startedAt) / 1000),
+    program: version,
+    hostname: options.hostname,
+    ...addressesOf({ atServers, directory, registrar, metricsServer }),
+    ...readNumbers(),
+    schemaVersion: store.schemaVersion,
+    certificateExpiresAt: certificateEnd(),
+  });
   owned.use(
     await openControlSocket({
       path: dir.controlPath,
       handlers: {
         ping: () => ({ role: "server", pid: Deno.pid, version }),
         ...adminHandlers(core),
+        [STATUS_METHOD]: readStatus,
+        [SNAPSHOT_METHOD]: (params) => writeSnapshot(store, dir, params),
       },
       log,
     }),
@@ -117,7 +174,7 @@ export async function runServer(options: ServerOptions, context: ServerContext):
   const reload = async (): Promise<void> => {
     try {
       tls = await loadServerTls(options, dir, context);
-      for (const listener of [atServers, directory]) listener.setCredentials(tls.credentials);
+      for (const listener of listeners) listener.setCredentials(tls.credentials);
       log.info("TLS certificate loaded");
     } catch (error) {
       log.error("TLS certificate not loaded; the old one stays", { error });
@@ -130,11 +187,12 @@ export async function runServer(options: ServerOptions, context: ServerContext):
   tasks.run(() => reloadEveryDay(reload, clock, stopped.signal));
   tasks.run(() => warnOfUnknownHost(options.hostname, log, stopped.signal));
 
-  announce(options, { atServers, directory, tls }, context);
+  announce(options, { atServers, directory, registrar, metricsServer, tls }, context);
+  state = "ready";
   await aborted(signal);
+  state = "stopping";
   log.info("server stopping");
-  atServers.stopAccepting();
-  directory.stopAccepting();
+  for (const listener of listeners) listener.stopAccepting();
   await drain(); // answers that are under way still go out; then sockets, database and lock, by `owned`
 }
 
@@ -164,7 +222,7 @@ async function listenForAtServers(
     purpose: "atServers",
     credentials: tls.credentials,
     clientCas: chooseClientCas(tls.ca?.pem ?? null, rootCas),
-    maxConnections: budget.atServers,
+    maxConnections: Math.min(budget.atServers, options.limits.connections ?? Infinity),
     log,
     serve: (conn, peer) =>
       core.serve(conn, {
@@ -209,15 +267,91 @@ async function listenForDirectory(
   });
 }
 
+async function listenForRegistrar(
+  options: ServerOptions,
+  { tls, core }: { tls: ServerTls; core: AtServerCore },
+  { log, clock, entropy, stderr }: ServerContext,
+): Promise<TlsListener | null> {
+  if (options.registrar === null) return null;
+  const { listen, otpCommand } = options.registrar;
+  const command = otpCommand === null ? null : new OtpCommand(otpCommand);
+  const registrar = new Registrar({
+    activationCode: (atSign) => core.activationCode(atSign),
+    showCode: (atSign, code) =>
+      command === null
+        ? stderr(`noports: verification code of ${atSign}: ${code} (valid for 10 minutes)`)
+        : command.send(atSign, code),
+    clock,
+    entropy,
+    log,
+  });
+  return await openTlsListener({
+    listen,
+    purpose: "registrar",
+    credentials: tls.credentials,
+    maxConnections: MAX_REGISTRAR_CONNECTIONS,
+    log,
+    serve: (conn, peer) => registrar.serve(conn, peer.remoteAddress),
+  });
+}
+
+function openMetrics(
+  options: ServerOptions,
+  metrics: ServerMetrics | null,
+  { readNumbers, state, store }: {
+    readNumbers: () => ServerNumbers;
+    state: () => "starting" | "ready" | "stopping";
+    store: Store;
+  },
+  { log, clock, version }: ServerContext,
+): MetricsServer | null {
+  if (options.metrics === null || metrics === null) return null;
+  metrics.showNumbers(readNumbers, version, clock);
+  return openMetricsServer({
+    listen: options.metrics,
+    metrics: metrics.metrics,
+    checkHealth: () => {
+      try {
+        store.totals();
+        return null;
+      } catch {
+        return "the store cannot be read";
+      }
+    },
+    checkReady: () => state() === "ready" ? null : state(),
+    log,
+  });
+}
+
+function addressesOf(parts: {
+  atServers: TlsListener;
+  directory: TlsListener;
+  registrar: TlsListener | null;
+  metricsServer: MetricsServer | null;
+}): Pick<ReadyLine, "listen" | "directory" | "registrar" | "metrics"> {
+  const { atServers, directory, registrar, metricsServer } = parts;
+  return {
+    listen: formatAddress(atServers.address),
+    directory: formatAddress(directory.address),
+    registrar: registrar === null ? null : formatAddress(registrar.address),
+    metrics: metricsServer === null ? null : formatAddress(metricsServer.address),
+  };
+}
+
 function announce(
   options: ServerOptions,
-  parts: { atServers: TlsListener; directory: TlsListener; tls: ServerTls },
+  parts: {
+    atServers: TlsListener;
+    directory: TlsListener;
+    registrar: TlsListener | null;
+    metricsServer: MetricsServer | null;
+    tls: ServerTls;
+  },
   { log, stdout }: ServerContext,
 ): void {
   const ready: ReadyLine = {
     ready: true,
-    listen: formatAddress(parts.atServers.address),
-    directory: formatAddress(parts.directory.address),
+    ...addressesOf(parts),
     hostname: options.hostname,
     ca: parts.tls.ca?.path ?? null,
   };

@@ -33,6 +33,7 @@ class TestServer implements AsyncDisposable {
       }),
       signal: this.#stop.signal,
       stdout: (line) => this.#ready.resolve(JSON.parse(line)),
+      stderr: () => {},
       clock: systemClock,
       entropy: systemEntropy,
       version: "0.0.0-test",
@@ -64,6 +65,9 @@ function options(dataDir: string, change: Partial<ServerOptions> = {}): ServerOp
     peerDirectory: null,
     rootCaFile: null,
     sniPattern: null,
+    limits: {},
+    metrics: null,
+    registrar: null,
     ...change,
   };
 }
@@ -348,6 +352,7 @@ Deno.test("SIGHUP reads the operator's certificate again; a broken one changes n
       await Deno.writeTextFile(certificate.keyFile, pair.keyPem, { mode: 0o600 });
     };
     await install(first.leaf);
+    const dataDir = `${folder}/data`;
     let said = Promise.withResolvers<string>();
     const log = createLog({
       level: "info",
@@ -355,11 +360,17 @@ Deno.test("SIGHUP reads the operator's certificate again; a broken one changes n
       write: (line) => line.includes("loaded") && said.resolve(line),
       now: () => new Date(0),
     });
-    await using server = new TestServer(options(`${folder}/data`, { certificate }), { log });
+    await using server = new TestServer(options(dataDir, { certificate }), { log });
     const { listen, directory } = await server.ready;
+    const code = await addAtSign({ dataDir, atSign: ALICE }, admin);
+    using live = await connect(listen, first.ca.certPem);
+    await logIn(live, code);
+    using asking = await connect(directory, first.ca.certPem);
     await install(second.leaf);
     Deno.kill(Deno.pid, "SIGHUP");
     assertMatch(await said.promise, /certificate loaded/);
+    assertEquals(await ask(live, "noop:0"), "data:ok\n@alice@", "a live connection goes on");
+    assertMatch(await ask(asking, "alice"), /^localhost:/);
     for (const address of [listen, directory]) {
       using _client = await connect(address, second.ca.certPem);
     }
@@ -386,6 +397,7 @@ class ServerProcess {
       try {
         await runServer(${JSON.stringify(options(dataDir))}, {
           log: base.silentLog, signal: stop.signal, stdout: (line) => console.log(line),
+          stderr: () => {},
           clock: base.systemClock, entropy: base.systemEntropy, version: "test",
         });
       } catch (error) {

@@ -51,7 +51,9 @@ export async function loadServerTls(
 /** Every name and address by which clients on this machine or elsewhere may come. */
 export function certificateNames(options: ServerOptions): string[] {
   const names = [options.hostname, "localhost", "127.0.0.1", "::1"];
-  for (const { hostname } of [options.listen, options.directoryListen]) {
+  const listens = [options.listen, options.directoryListen];
+  if (options.registrar !== null) listens.push(options.registrar.listen);
+  for (const { hostname } of listens) {
     if (hostname !== "0.0.0.0" && !/^[0:]+$/.test(hostname)) names.push(hostname.toLowerCase());
   }
   if (options.sniPattern !== null) names.push(wildcardOf(options.sniPattern));

@@ -37,6 +37,8 @@ export interface SessionConnection extends PoolMember, MonitorSink {
   loginChanged(): void;
   /** The monitor's replay has lines to write. */
   startReplay(monitor: Monitor): void;
+  /** Ends the connection at this time, ms since 1970. */
+  closeAt(timeMs: number): void;
 }
 
 interface Challenge {
@@ -46,6 +48,7 @@ interface Challenge {
 
 /** The version above which a client wants errors as JSON (atProtocol specification, Errors). */
 const JSON_ERRORS_ABOVE = [3, 0, 37] as const;
+const HOUR_MS = 3_600_000;
 
 export class Session {
   /** `_` and a UUID; challenges carry it. */
@@ -54,6 +57,8 @@ export class Session {
   readonly connection: SessionConnection;
   /** The atSign that a foreign atServer's first `lookup:all:publickey@…` named: what it means when it names none. */
   bound: HostedAtSign | null = null;
+  /** The atSign that a stranger named last, with `from` or by asking for its public key: it enrolls with that one. */
+  asked: HostedAtSign | null = null;
   readonly #services: Services;
   #login: Login = { kind: "none" };
   #ownChallenge: (Challenge & { readonly of: HostedAtSign }) | null = null;
@@ -61,6 +66,8 @@ export class Session {
   #monitor: { readonly of: HostedAtSign; readonly monitor: Monitor } | null = null;
   #wasMonitor = false;
   #jsonErrors = false;
+  /** Times of the enrollment requests of the last hour. */
+  #enrollRequests: number[] = [];
 
   constructor(services: Services, info: InboundInfo, connection: SessionConnection) {
     this.#services = services;
@@ -82,6 +89,12 @@ export class Session {
     return this.#wasMonitor;
   }
 
+  /** True when what was said or proved on this connection has to do with the hosted atSign `of`. */
+  concerns(of: HostedAtSign): boolean {
+    if (this.#login.kind === "owner" && this.#login.of === of) return true;
+    return this.bound === of || this.asked === of || this.#ownChallenge?.of === of;
+  }
+
   /** A `from` without it leaves the earlier one in force. */
   setClientConfig(config: ClientConfig): void {
     this.#jsonErrors = isAbove(config.version ?? "");
@@ -89,6 +102,7 @@ export class Session {
 
   /** A fresh challenge for the owner of `of`; returns what is to be signed. */
   challengeOwner(of: HostedAtSign): string {
+    this.asked = of;
     this.#ownChallenge = { of, ...this.#newChallenge() };
     return `${this.id}${of.atSign}:${this.#ownChallenge.value}`;
   }
@@ -174,6 +188,16 @@ export class Session {
     return { enrollmentId: enrollment.id, namespaces: enrollment.namespaces };
   }
 
+  /** Counts one `enroll:request`; false when this connection has made too many within an hour. */
+  countEnrollRequest(): boolean {
+    const { clock, limits } = this.#services.basics;
+    const now = clock.now();
+    this.#enrollRequests = this.#enrollRequests.filter((at) => now - at < HOUR_MS);
+    if (this.#enrollRequests.length >= limits.enrollRequestsPerHour) return false;
+    this.#enrollRequests.push(now);
+    return true;
+  }
+
   /** Subscribes this connection; a subscription that it had ends. */
   startMonitor(of: HostedAtSign, monitor: Monitor): void {
     this.#stopMonitor();
@@ -195,6 +219,8 @@ export class Session {
 
   #setLogin(login: Login): void {
     this.#login = login;
+    if (login.kind === "owner") this.#services.logins.set(this.connection, login);
+    else this.#services.logins.delete(this.connection);
     this.connection.loginChanged();
   }
 

@@ -16,8 +16,13 @@ export function keyName(ref: KeyRef): string {
 
 /** True for keys that are in the commit log. */
 export function isLogged(key: string): boolean {
-  if (/^(?:private|privatekey|local):/.test(key)) return false;
+  if (/^(?:private|privatekey|local):/.test(key) || isEnrollmentKey(key)) return false;
   return !key.startsWith("public:_") || key.startsWith("public:__");
+}
+
+/** True for keys that enrollments leave behind (`enroll`, `keys`): they are not synced. */
+function isEnrollmentKey(key: string): boolean {
+  return /\.__(?:manage|pkams|public_keys|private_keys|self_keys)(?:[.@]|$)/.test(key);
 }
 
 /** True for keys that no `scan` ever returns. */

@@ -83,6 +83,13 @@ export async function openControlSocket(options: ControlSocketOptions): Promise<
   };
 }
 
+/** No role answers on a control socket; what a role that does answer says of `not_found` is another matter. */
+export class NobodyAnswers extends NoportsError {
+  constructor(path: string, cause?: unknown) {
+    super("not_found", `Cannot ask the running process: none answers at "${path}"`, { cause });
+  }
+}
+
 export interface ControlCallOptions {
   readonly params?: unknown;
   readonly timeoutMs: number;
@@ -90,7 +97,7 @@ export interface ControlCallOptions {
 
 /**
  * Asks the role that listens on `path`.
- * @throws {NoportsError} `not_found` when nobody listens there, `timeout`, `protocol_violation`, or what the role answered.
+ * @throws {NobodyAnswers} when no role does. @throws {NoportsError} `timeout`, `protocol_violation`, or what the role answered.
  */
 export async function callControl(
   path: string,
@@ -199,18 +206,17 @@ async function exchange(
   method: string,
   options: ControlCallOptions,
 ): Promise<string> {
-  await checkPrivateFolder(path.slice(0, path.lastIndexOf("/")));
+  try {
+    await checkPrivateFolder(path.slice(0, path.lastIndexOf("/")));
+  } catch (cause) {
+    if (isNoportsError(cause, "not_found")) throw new NobodyAnswers(path, cause);
+    throw cause;
+  }
   let conn: Deno.UnixConn;
   try {
     conn = await Deno.connect({ transport: "unix", path });
   } catch (cause) {
-    throw new NoportsError(
-      "not_found",
-      `Cannot ask the running process: none answers at "${path}"`,
-      {
-        cause,
-      },
-    );
+    throw new NobodyAnswers(path, cause);
   }
   let late = false;
   const timer = setTimeout(() => {
@@ -221,7 +227,7 @@ async function exchange(
     await writeAll(conn, encodeUtf8(JSON.stringify({ method, params: options.params }) + "\n"));
     const line = await readLine(conn, MAX_ANSWER_BYTES);
     if (line !== null) return line;
-    throw new NoportsError("not_found", `Cannot ask the running process: it closed "${path}"`);
+    throw new NobodyAnswers(path);
   } catch (cause) {
     if (late) {
       throw new NoportsError("timeout", `Cannot ask the running process: no answer at "${path}"`, {
@@ -230,9 +236,7 @@ async function exchange(
       });
     }
     if (isNoportsError(cause)) throw cause;
-    throw new NoportsError("not_found", `Cannot ask the running process: ${describeError(cause)}`, {
-      cause,
-    });
+    throw new NobodyAnswers(path, cause);
   } finally {
     clearTimeout(timer);
     closeQuietly(conn);

@@ -10,6 +10,7 @@ const COMPONENTS = {
   ssh: "apt-get install openssh-client",
   scp: "apt-get install openssh-client",
   "ssh-keygen": "apt-get install openssh-client",
+  script: "apt-get install bsdutils",
   ip: "apt-get install iproute2",
   nsenter: "apt-get install util-linux",
   "network namespaces": "run the tests as root",

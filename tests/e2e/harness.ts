@@ -12,6 +12,15 @@ export const DEVICE = "@bob_dev";
 export const RELAY = "@rv_am";
 export const DEVICE_NAME = "web01";
 
+/** The ready line of the control plane, as far as tests use it. */
+export interface PlanePorts {
+  readonly listen: string;
+  readonly directory: string;
+  readonly ca: string;
+  readonly registrar: string | null;
+  readonly metrics: string | null;
+}
+
 /** A control plane with activated atSigns, in a folder of its own. */
 export class Plane implements AsyncDisposable {
   readonly folder: string;
@@ -19,7 +28,8 @@ export class Plane implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #timer: ReturnType<typeof setTimeout>;
   #server: RoleProcess | null = null;
-  #ports: { listen: string; directory: string; ca: string } | null = null;
+  #ports: PlanePorts | null = null;
+  #serverArgs: readonly string[] = [];
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -30,9 +40,16 @@ export class Plane implements AsyncDisposable {
     );
   }
 
-  /** Starts a control plane and activates `atSigns`, each with its keys in the home folder `home(atSign)`. */
-  static async start(atSigns: readonly string[] = [CLIENT, DEVICE, RELAY]): Promise<Plane> {
+  /**
+   * Starts a control plane, with `serverArgs` besides the usual ones, and activates `atSigns`, each with its keys in the
+   * home folder `home(atSign)`.
+   */
+  static async start(
+    atSigns: readonly string[] = [CLIENT, DEVICE, RELAY],
+    ...serverArgs: string[]
+  ): Promise<Plane> {
     const plane = new Plane(await Deno.makeTempDir({ prefix: "noports-e2e-" }));
+    plane.#serverArgs = serverArgs;
     try {
       await plane.startServer();
       await Promise.all(atSigns.map((atSign) => plane.activate(atSign)));
@@ -53,9 +70,14 @@ export class Plane implements AsyncDisposable {
   }
 
   /** The addresses that the server is bound to, as it printed them. */
-  get ports(): { listen: string; directory: string; ca: string } {
+  get ports(): PlanePorts {
     assert(this.#ports !== null);
     return this.#ports;
+  }
+
+  /** The server's data folder. */
+  get dataDir(): string {
+    return `${this.folder}/server`;
   }
 
   home(of: string): string {
@@ -65,7 +87,8 @@ export class Plane implements AsyncDisposable {
   /** Starts (or, after `stopServer`, starts again on the same ports) the control plane. */
   async startServer(): Promise<void> {
     this.#server = this.#owned.use(this.spawn("server", [
-      ...["server", "run", "--data-dir", `${this.folder}/server`, "--hostname", "localhost"],
+      ...["server", "run", "--data-dir", this.dataDir, "--hostname", "localhost"],
+      ...this.#serverArgs,
       ...["--listen", this.#ports?.listen ?? "127.0.0.1:0"],
       ...["--directory-listen", this.#ports?.directory ?? "127.0.0.1:0"],
     ], "operator"));

@@ -47,7 +47,7 @@ export class RawClient implements Disposable {
       if (lf >= 0) {
         const line = this.#text.slice(0, lf);
         this.#text = this.#text.slice(lf + 1);
-        return line.replace(/^(?:@\S*?@|@)+(?=\w+:)/, "");
+        return line.replace(/^(?:@(?:[^@:\s]+@)?)*(?=(?:data|error|notification):)/, "");
       }
       const n = await this.#conn.read(this.#buffer);
       if (n === null) return null;

@@ -15,14 +15,28 @@ export async function loginPkam(
   keys: AtKeys,
   signal?: AbortSignal,
 ): Promise<void> {
+  requirePkamSuccess(await attemptPkam(conn, atSign, keys, signal), atSign);
+}
+
+/** Tries to log in and gives the server's answer. @throws {NoportsError} `auth_failed` when there is no challenge. */
+export async function attemptPkam(
+  conn: AtConnection,
+  atSign: AtSign,
+  keys: Pick<AtKeys, "pkam" | "enrollmentId">,
+  signal?: AbortSignal,
+): Promise<Reply> {
   const challenge = await askChallenge(conn, atSign, signal);
-  const reply = await conn.request({
+  return await conn.request({
     verb: "pkam",
     signingAlgo: "rsa2048",
     hashingAlgo: "sha256",
     ...(keys.enrollmentId === undefined ? {} : { enrollmentId: keys.enrollmentId }),
     signature: signRsaSha256(keys.pkam.privateKey, challenge),
   }, withSignal(signal));
+}
+
+/** Says why an attempt failed. @throws {NoportsError} `auth_failed`. */
+export function requirePkamSuccess(reply: Reply, atSign: AtSign): void {
   requireSuccess(reply, atSign, PKAM_HINTS);
 }
 

@@ -62,6 +62,7 @@ export async function dialAtServer(
   }
 }
 
+/** Commands on the logged-in connection of an atSign; the caller disposes it. */
 export class RequestChannel implements Disposable {
   readonly #access: AtServerAccess;
   readonly #closed = new AbortController();
@@ -133,6 +134,10 @@ function isRepeatable(verb: Verb): boolean {
       return true;
     case "notify":
       return verb.id !== undefined;
+    case "enroll":
+      return verb.operation === "list" || verb.operation === "fetch";
+    case "keys":
+      return verb.operation === "get";
     default:
       return false;
   }

@@ -6,7 +6,15 @@
 import { NoportsError } from "../../base/mod.ts";
 import { encodeKeyRef, isAtSignText } from "./at_key.ts";
 import { encodeMetadata, isToken } from "./metadata.ts";
-import type { Detail, MonitorVerb, NotifyVerb, Verb } from "./verb.ts";
+import type {
+  Detail,
+  KeysVerb,
+  MonitorVerb,
+  NotifyAllVerb,
+  NotifyListVerb,
+  NotifyVerb,
+  Verb,
+} from "./verb.ts";
 
 /** What the vendor's client says when nobody named a notifier. */
 const DEFAULT_NOTIFIER = "SYSTEM";
@@ -54,6 +62,8 @@ function encodeFields(v: Verb): string {
       return `update${encodeMetadata(v.metadata)}:${encodeKeyRef(v.key)} ${
         content(v.value, "update")
       }`;
+    case "update:meta":
+      return `update:meta:${encodeKeyRef(v.key)}${encodeMetadata(v.metadata)}`;
     case "delete":
       return `delete${v.priority === undefined ? "" : `:priority:${v.priority}`}:${
         encodeKeyRef(v.key)
@@ -76,8 +86,26 @@ function encodeFields(v: Verb): string {
     }
     case "notify":
       return encodeNotify(v);
+    case "notify:all":
+      return encodeNotifyAll(v);
+    case "notify:list":
+      return encodeNotifyList(v);
+    case "notify:status":
+    case "notify:fetch":
+    case "notify:remove":
+      return `${v.verb}:${word(v.id, v.verb)}`;
     case "monitor":
       return encodeMonitor(v);
+    case "sync": {
+      const from = v.fromCommitId === -1 ? "-1" : count(v.fromCommitId, "sync");
+      if (v.regex !== undefined && v.regex.trim() === "") throw refuse("sync", "empty regex");
+      const regex = v.regex === undefined ? "" : `:${v.regex}`;
+      return `sync:from:${from}:limit:${count(v.limit, "sync")}${regex}`;
+    }
+    case "batch":
+      return `batch:${JSON.stringify(v.commands.map(({ id, command }) => ({ id, command })))}`;
+    case "config":
+      return encodeConfig(v);
     case "enroll": {
       const force = v.force ? ":force" : "";
       if (v.params !== undefined && !v.params.startsWith("{")) {
@@ -85,6 +113,16 @@ function encodeFields(v: Verb): string {
       }
       return `enroll:${v.operation}${force}${v.params === undefined ? "" : `:${v.params}`}`;
     }
+    case "otp": {
+      const passcode = v.passcode === undefined ? "" : `:${token(v.passcode, "otp")}`;
+      if ((passcode === "") !== (v.operation === "get")) {
+        throw refuse("otp", "put needs a passcode");
+      }
+      const ttl = v.ttlMs === undefined ? "" : `:ttl:${count(v.ttlMs, "otp")}`;
+      return `otp:${v.operation}${passcode}${ttl}`;
+    }
+    case "keys":
+      return encodeKeys(v);
     case "exit":
       return "@exit";
     default:
@@ -98,12 +136,6 @@ function encodeNotify(v: NotifyVerb): string {
   }
   const notifier = v.notifier ?? DEFAULT_NOTIFIER;
   if (!/^[^:\s]+$/.test(notifier)) throw refuse("notify", "bad notifier");
-  // up to here the key is free text: the first @ ends it
-  const isKey = v.key !== "" && !v.key.startsWith(":") && !/@|::|^\s|\s$/.test(v.key);
-  if (!isKey) throw refuse("notify", "bad key");
-  if (v.owner === undefined && v.value !== undefined) {
-    throw refuse("notify", "a value needs a key with an owner");
-  }
   const fields = [
     ...(v.id === undefined ? [] : ["id", token(v.id, "notify")]),
     v.operation,
@@ -112,10 +144,57 @@ function encodeNotify(v: NotifyVerb): string {
     ...(v.ttlnMs === undefined ? [] : ["ttln", count(v.ttlnMs, "notify")]),
   ];
   const recipient = v.recipient === "public" ? "public" : atSign(v.recipient, "notify");
-  const owner = v.owner === undefined ? "" : atSign(v.owner, "notify");
-  const value = v.value === undefined ? "" : `:${content(v.value, "notify")}`;
   const metadata = encodeMetadata(v.metadata);
-  return `notify:${fields.join(":")}${metadata}:${recipient}:${v.key}${owner}${value}`;
+  return `notify:${fields.join(":")}${metadata}:${recipient}:${encodeNotifyTarget(v)}`;
+}
+
+/** `key[@owner][:value]`. */
+function encodeNotifyTarget(v: NotifyVerb | NotifyAllVerb): string {
+  // up to here the key is free text: the first @ ends it
+  const isKey = v.key !== "" && !v.key.startsWith(":") && !/@|::|^\s|\s$/.test(v.key);
+  if (!isKey) throw refuse(v.verb, "bad key");
+  if (v.owner === undefined && v.value !== undefined) {
+    throw refuse(v.verb, "a value needs a key with an owner");
+  }
+  const owner = v.owner === undefined ? "" : atSign(v.owner, v.verb);
+  const value = v.value === undefined ? "" : `:${content(v.value, v.verb)}`;
+  return `${v.key}${owner}${value}`;
+}
+
+function encodeNotifyAll(v: NotifyAllVerb): string {
+  if (v.recipients.length === 0) throw refuse(v.verb, "no recipient");
+  // a comma ends a recipient
+  if (v.recipients.some((to) => to.includes(","))) throw refuse(v.verb, "bad atSign");
+  const recipients = v.recipients.map((to) => atSign(to, v.verb)).join(",");
+  const options = `${v.operation}:messageType:${v.messageType}${encodeMetadata(v.metadata)}`;
+  return `notify:all:${options}:${recipients}:${encodeNotifyTarget(v)}`;
+}
+
+/** The regex stands behind a blank, where it may hold colons. */
+function encodeNotifyList({ verb, fromDate, toDate, regex }: NotifyListVerb): string {
+  if (fromDate === undefined && toDate !== undefined) throw refuse(verb, "only the second date");
+  const dates = [fromDate, toDate].filter((date) => date !== undefined);
+  if (!dates.every((date) => /^\d{4}-\d\d-\d\d$/.test(date))) throw refuse(verb, "bad date");
+  return [["notify:list", ...dates].join(":"), ...(regex === undefined ? [] : [word(regex, verb)])]
+    .join(" ");
+}
+
+function encodeConfig(v: Extract<Verb, { verb: "config" }>): string {
+  switch (v.operation) {
+    case "block:show":
+      return "config:block:show";
+    case "block:add":
+    case "block:remove":
+      if (v.atSigns.length === 0) throw refuse("config", "no atSign");
+      return `config:${v.operation}:${v.atSigns.map((of) => atSign(of, "config")).join(" ")}`;
+    case "set":
+    case "reset":
+    case "print":
+      if (v.setting !== v.setting.trim() || v.setting === "") throw refuse("config", "bad setting");
+      return `config:${v.operation}:${v.setting}`;
+    default:
+      return v satisfies never;
+  }
 }
 
 function encodeMonitor(v: MonitorVerb): string {
@@ -130,6 +209,25 @@ function encodeMonitor(v: MonitorVerb): string {
   return `${["monitor", ...options].join(":")}${regex}`;
 }
 
+/** The key's name stands last, because it may hold colons. */
+function encodeKeys(v: KeysVerb): string {
+  const options = (
+    ["namespace", "appName", "deviceName", "keyType", "encryptionKeyName"] as const
+  ).flatMap((name) => {
+    const word = v[name];
+    return word === undefined ? [] : [name, token(word, "keys")];
+  });
+  if (v.keyName !== undefined && !/^\S+$/.test(v.keyName)) throw refuse("keys", "bad key name");
+  const fields = [
+    v.operation,
+    ...(v.visibility === undefined ? [] : [v.visibility]),
+    ...options,
+    ...(v.keyName === undefined ? [] : ["keyName", v.keyName]),
+  ];
+  const value = v.value === undefined ? "" : ` ${content(v.value, "keys")}`;
+  return `keys:${fields.join(":")}${value}`;
+}
+
 function detail(which: Detail): string {
   return which === "value" ? "" : `${which}:`;
 }
@@ -141,6 +239,12 @@ function atSign(text: string, verb: string): string {
 
 function token(text: string, verb: string): string {
   if (!isToken(text)) throw refuse(verb, "empty field or forbidden character");
+  return text;
+}
+
+/** Text that may hold colons and `@`, not blanks. */
+function word(text: string, verb: string): string {
+  if (!/^\S+$/.test(text)) throw refuse(verb, "empty field or white space");
   return text;
 }
 

@@ -155,9 +155,9 @@ export function parseAllResult(json: string): AllResult {
   };
 }
 
-/** True for a non-empty text that can stand as one field of a command: no `:`, `@` or white space. */
+/** True for a non-empty text that can stand as one field of a command: no `:`, `@`, white space or control character. */
 export function isToken(text: string): boolean {
-  return /^[^:@\s]+$/.test(text);
+  return /^[^:@\s\p{Cc}]+$/u.test(text);
 }
 
 function pickFields<T extends object>(

@@ -88,10 +88,15 @@ export function parseNotification(json: string): Notification {
   };
 }
 
-/** The whole line with its LF. Absent metadata is omitted, never null: the C client would read "null" as an IV. */
+/** The whole line with its LF. */
 export function encodeNotificationLine(notification: Notification): string {
+  return `notification: ${encodeNotificationJson(notification)}\n`;
+}
+
+/** Absent metadata is omitted, never null: the C client would read "null" as an IV. */
+export function encodeNotificationJson(notification: Notification): string {
   const { id, from, to, key, value, operation, epochMillis, isEncrypted } = notification;
-  const json = JSON.stringify({
+  return JSON.stringify({
     id,
     from,
     to,
@@ -103,7 +108,6 @@ export function encodeNotificationLine(notification: Notification): string {
     isEncrypted,
     metadata: id === STATS_NOTIFICATION_ID ? null : writeMetadata(notification.metadata),
   });
-  return `notification: ${json}\n`;
 }
 
 function requireText(object: JsonObject, name: string): string {

@@ -5,6 +5,7 @@
  */
 
 import { AtError } from "./at_error.ts";
+import { parseEnroll, parseKeys, parseOtp } from "./parse/apkam.ts";
 import {
   parseDelete,
   parseLlookup,
@@ -12,10 +13,20 @@ import {
   parsePlookup,
   parseScan,
   parseUpdate,
+  parseUpdateMeta,
 } from "./parse/data.ts";
-import { parseEnroll, parseExit, parseInfo, parseNoop, parseStats } from "./parse/housekeeping.ts";
+import { parseExit, parseInfo, parseNoop, parseStats } from "./parse/housekeeping.ts";
 import { parseCram, parseFrom, parsePkam, parsePol } from "./parse/login.ts";
 import { parseMonitor, parseNotify } from "./parse/notify.ts";
+import {
+  parseNotifyAll,
+  parseNotifyFetch,
+  parseNotifyList,
+  parseNotifyRemove,
+  parseNotifyStatus,
+} from "./parse/notify_box.ts";
+import { parseUpdateJson } from "./parse/update_json.ts";
+import { parseBatch, parseConfig, parseSync } from "./parse/upkeep.ts";
 import type { Verb } from "./verb.ts";
 
 export { isNotificationEncrypted } from "./parse/notify.ts";
@@ -23,34 +34,36 @@ export { isNotificationEncrypted } from "./parse/notify.ts";
 /** Parses what follows the verb's word: empty, or from its colon or blank on. */
 type VerbParser = (rest: string) => Verb;
 
-/**
- * One entry for each verb; one with a colon wins over the same word without. `unsupported` keeps a longer name from
- * being taken for the shorter one.
- */
+/** One entry for each verb; one with a colon wins over the same word without. */
 const PARSERS: ReadonlyMap<string, VerbParser> = new Map([
   ["from", parseFrom],
   ["cram", parseCram],
   ["pkam", parsePkam],
   ["pol", parsePol],
   ["update", parseUpdate],
-  ["update:meta", unsupported],
-  ["update:json", unsupported],
+  ["update:meta", parseUpdateMeta],
+  ["update:json", parseUpdateJson],
   ["delete", parseDelete],
   ["llookup", parseLlookup],
   ["lookup", parseLookup],
   ["plookup", parsePlookup],
   ["scan", parseScan],
   ["notify", parseNotify],
-  ["notify:list", unsupported],
-  ["notify:status", unsupported],
-  ["notify:fetch", unsupported],
-  ["notify:remove", unsupported],
-  ["notify:all", unsupported],
+  ["notify:list", parseNotifyList],
+  ["notify:status", parseNotifyStatus],
+  ["notify:fetch", parseNotifyFetch],
+  ["notify:remove", parseNotifyRemove],
+  ["notify:all", parseNotifyAll],
   ["monitor", parseMonitor],
   ["enroll", parseEnroll],
+  ["otp", parseOtp],
+  ["keys", parseKeys],
   ["noop", parseNoop],
   ["info", parseInfo],
   ["stats", parseStats],
+  ["sync:from", parseSync],
+  ["batch", parseBatch],
+  ["config", parseConfig],
   ["@exit", parseExit],
 ]);
 
@@ -71,10 +84,6 @@ export function parseVerb(line: string): Verb {
   const parser = PARSERS.get(word);
   if (parser === undefined) throw unknownVerb();
   return parser(rest);
-}
-
-function unsupported(): Verb {
-  throw unknownVerb();
 }
 
 function unknownVerb(): AtError {

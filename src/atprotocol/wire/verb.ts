@@ -50,6 +50,33 @@ export interface NotifyVerb {
   readonly value?: string;
 }
 
+/** One notification to several atSigns. */
+export interface NotifyAllVerb {
+  readonly verb: "notify:all";
+  readonly operation: "update" | "delete";
+  readonly messageType: "key" | "text";
+  readonly metadata: Metadata;
+  /** With `@`; at least one. */
+  readonly recipients: readonly string[];
+  readonly key: string;
+  readonly owner?: string;
+  readonly value?: string;
+}
+
+/** What an owner received. Dates are `YYYY-MM-DD` in UTC, both inclusive; `toDate` only beside `fromDate`. */
+export interface NotifyListVerb {
+  readonly verb: "notify:list";
+  readonly fromDate?: string;
+  readonly toDate?: string;
+  readonly regex?: string;
+}
+
+/** One of several commands in one line. */
+export interface BatchCommand {
+  readonly id: number | string;
+  readonly command: string;
+}
+
 export interface MonitorVerb {
   readonly verb: "monitor";
   readonly strict: boolean;
@@ -69,6 +96,24 @@ export type EnrollOperation =
   | "list"
   | "fetch"
   | "delete";
+
+/** What a key of the `keys` verb is for; it decides its stored name. */
+export type KeyVisibility = "public" | "private" | "self";
+
+/** `keys`: an enrollment's own key store. `put` has all but the two names of app and device, `delete` a name. */
+export interface KeysVerb {
+  readonly verb: "keys";
+  readonly operation: "put" | "get" | "delete";
+  readonly visibility?: KeyVisibility;
+  readonly namespace?: string;
+  readonly appName?: string;
+  readonly deviceName?: string;
+  readonly keyType?: string;
+  readonly encryptionKeyName?: string;
+  /** With `put` the bare name, else the whole stored one. */
+  readonly keyName?: string;
+  readonly value?: string;
+}
 
 export type Verb =
   | { readonly verb: "from"; readonly atSign: string; readonly clientConfig?: ClientConfig }
@@ -90,6 +135,7 @@ export type Verb =
     readonly value: string;
     readonly metadata: Metadata;
   }
+  | { readonly verb: "update:meta"; readonly key: KeyRef; readonly metadata: Metadata }
   | {
     readonly verb: "delete";
     readonly key: KeyRef;
@@ -111,7 +157,35 @@ export type Verb =
     readonly regex?: string;
   }
   | NotifyVerb
+  | NotifyAllVerb
+  | NotifyListVerb
+  | {
+    readonly verb: "notify:status" | "notify:fetch" | "notify:remove";
+    readonly id: string;
+  }
   | MonitorVerb
+  | {
+    readonly verb: "sync";
+    /** Commits with a greater id; -1 for all. */
+    readonly fromCommitId: number;
+    /** Part of the form; the server's pages have a size of their own. */
+    readonly limit: number;
+    readonly regex?: string;
+  }
+  | { readonly verb: "batch"; readonly commands: readonly BatchCommand[] }
+  | {
+    readonly verb: "config";
+    readonly operation: "block:add" | "block:remove";
+    /** With `@`; at least one. */
+    readonly atSigns: readonly string[];
+  }
+  | { readonly verb: "config"; readonly operation: "block:show" }
+  | {
+    readonly verb: "config";
+    /** The vendor's test mode, which changes server settings. */
+    readonly operation: "set" | "reset" | "print";
+    readonly setting: string;
+  }
   | {
     readonly verb: "enroll";
     readonly operation: EnrollOperation;
@@ -119,6 +193,14 @@ export type Verb =
     /** The JSON text, not parsed. */
     readonly params?: string;
   }
+  | {
+    readonly verb: "otp";
+    readonly operation: "get" | "put";
+    /** Only with `put`: the semi-permanent passcode. */
+    readonly passcode?: string;
+    readonly ttlMs?: number;
+  }
+  | KeysVerb
   | { readonly verb: "exit" };
 
 export type VerbName = Verb["verb"];

@@ -36,7 +36,8 @@ export async function readIfThere(path: string): Promise<string | null> {
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes names in `folder` durable: new, renamed or removed ones. */
+export async function syncFolder(folder: string): Promise<void> {
   if (Deno.build.os === "windows") return; // folders cannot be opened there
   const file = await Deno.open(folder, { read: true });
   try {

@@ -1,7 +1,8 @@
 export * from "./connection_budget.ts";
 export * from "./directory_server.ts";
-export { readIfThere } from "./durable_file.ts";
+export { readIfThere, syncFolder } from "./durable_file.ts";
 export * from "./given_certificate.ts";
+export * from "./http_exchange.ts";
 export * from "./local_ca.ts";
 export * from "./remote_address.ts";
 export * from "./root_cas.ts";

@@ -199,6 +199,30 @@ Deno.test("lookup reads what another server's atSign shares with us, and only th
     assertEquals(await ask(a.owner, "scan:@bob"), 'data:["phone.wavi@bob"]\n@alice@');
   }));
 
+Deno.test("a new connection to another server brings its atSign's public key along", () =>
+  withTwoPlanes(async (a, b) => {
+    await ask(b.owner, "update:public:publickey@bob MIIBob");
+    await ask(b.owner, "update:@alice:phone.wavi@bob secret-for-alice");
+    assertMatch(await ask(a.owner, "stats:2"), /"value":"0"\}\]\n/);
+    await ask(a.owner, "lookup:phone.wavi@bob");
+    assertEquals(
+      await ask(a.owner, "llookup:cached:public:publickey@bob"),
+      "data:MIIBob\n@alice@",
+    );
+    assertMatch(await ask(a.owner, "stats:2"), /"value":"1"\}\]\n/);
+  }));
+
+Deno.test("a blocked atSign's server is turned away", () =>
+  withTwoPlanes(async (a, b) => {
+    await ask(b.owner, "update:@alice:phone.wavi@bob secret-for-alice");
+    await ask(b.owner, "config:block:add:@alice");
+    assertMatch(await ask(a.owner, "lookup:phone.wavi@bob"), /^error:AT0013-Connection Exception/);
+    assertMatch(await ask(a.owner, "scan:@bob"), /^error:AT0013-Connection Exception/);
+    assertEquals(await ask(a.owner, "noop:0"), "data:ok\n@alice@");
+    await ask(b.owner, "config:block:remove:@alice");
+    assertEquals(await ask(a.owner, "lookup:phone.wavi@bob"), "data:secret-for-alice\n@alice@");
+  }));
+
 Deno.test("both planes can look each other up at the same time", () =>
   withTwoPlanes(async (a, b) => {
     await ask(b.owner, "update:@alice:phone.wavi@bob b");

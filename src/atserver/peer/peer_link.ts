@@ -52,9 +52,10 @@ export class PeerLink {
 
   /**
    * Waits for the greeting and tells the peer which atSign we want, which some servers need to know before `from`.
+   * Gives the answer, its public key with metadata as JSON; null when it refused.
    * @throws {AtError} AT0021, AT0023.
    */
-  async greet(peer: AtSign): Promise<void> {
+  async greet(peer: AtSign): Promise<string | null> {
     await this.#within(STEP_TIMEOUT_MS, async () => {
       while (this.#pendingChars === 0) await this.#fill();
     });
@@ -63,9 +64,10 @@ export class PeerLink {
       throw new AtError("AT0021", `Unable to connect to secondary of ${peer}`);
     }
     try {
-      await this.ask(`lookup:all:publickey${peer}\n`, STEP_TIMEOUT_MS);
+      return await this.ask(`lookup:all:publickey${peer}\n`, STEP_TIMEOUT_MS);
     } catch (error) {
-      if (!(error instanceof AtError) || this.#closed) throw error; // a refusal here means nothing
+      if (!(error instanceof AtError) || this.#closed) throw error;
+      return null; // a refusal here means nothing
     }
   }
 

@@ -56,6 +56,13 @@ export class PeerLinks implements AsyncDisposable {
     return this.#slots.size;
   }
 
+  /** How many of them speak for `as`. */
+  countAs(as: AtSign): number {
+    let count = 0;
+    for (const { key } of this.#slots) if (key.startsWith(`${as} `)) count++;
+    return count;
+  }
+
   /**
    * Runs `use` with a connection of its own. A connection that was kept and turns out to be dead is replaced, once.
    * @throws {AtError} AT0006 when all are busy, AT0021 when the connection breaks, and what `open` and `use` throw.

@@ -36,6 +36,7 @@ export interface TlsPeerGatewayOptions {
 }
 
 export class TlsPeerGateway implements PeerGateway, AsyncDisposable {
+  onPublicKey?: NonNullable<PeerGateway["onPublicKey"]>;
   readonly #options: TlsPeerGatewayOptions;
   readonly #directory: Directory | null;
   readonly #links: PeerLinks;
@@ -54,6 +55,10 @@ export class TlsPeerGateway implements PeerGateway, AsyncDisposable {
 
   request(peer: AtSign, as: AtSign | null, line: string, timeoutMs: number): Promise<string> {
     return this.#links.withLink({ peer, as }, (link) => link.ask(line, timeoutMs));
+  }
+
+  countLinks(as: AtSign): number {
+    return this.#links.countAs(as);
   }
 
   async fetchProof(
@@ -124,7 +129,8 @@ export class TlsPeerGateway implements PeerGateway, AsyncDisposable {
     const close = () => link.close();
     stop.addEventListener("abort", close, { once: true });
     try {
-      await link.greet(peer);
+      const publicKey = await link.greet(peer);
+      if (publicKey !== null) this.onPublicKey?.(peer, as, publicKey);
       if (as !== null) await link.prove(as, this.#options.publishProof);
       stop.throwIfAborted();
       return link;

@@ -1,7 +1,8 @@
 /** The SQLite schema and its version. A step once released is never edited: add the next one. */
 
 /** Each entry takes the database from version `index` to `index + 1`. Times are ms since 1970. */
-export const SCHEMA_STEPS: readonly string[] = [`
+export const SCHEMA_STEPS: readonly string[] = [
+  `
 CREATE TABLE at_signs (
   id INTEGER PRIMARY KEY,
   at_sign TEXT NOT NULL UNIQUE,
@@ -59,4 +60,19 @@ CREATE TABLE enrollments (
   details TEXT NOT NULL,
   PRIMARY KEY (owner, id)
 ) STRICT, WITHOUT ROWID;
-`];
+`,
+  `
+ALTER TABLE enrollments ADD COLUMN expires_at INTEGER;
+UPDATE enrollments SET expires_at = details ->> '$.expiresAt';
+CREATE INDEX enrollments_expiry ON enrollments (expires_at) WHERE expires_at IS NOT NULL;
+`,
+  `
+CREATE TABLE statistics (
+  owner INTEGER NOT NULL REFERENCES at_signs (id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (owner, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX commits_deleted ON commits (owner, commit_id) WHERE operation = '-';
+`,
+];

@@ -9,8 +9,11 @@ import { describeError, isNoportsError, NoportsError } from "../../base/mod.ts";
 import { SCHEMA_STEPS } from "./_schema.ts";
 import type {
   AtSignRecord,
+  CommitEntry,
   CommitOperation,
   KeyEntry,
+  MailboxCount,
+  NotificationCount,
   NotificationStatus,
   QueuedPair,
   ReplayOptions,
@@ -18,6 +21,7 @@ import type {
   StoredEnrollment,
   StoredKey,
   StoredNotification,
+  StoreTotals,
 } from "./store.ts";
 
 type Row = Record<string, unknown>;
@@ -39,6 +43,9 @@ const SQL = {
   commit: "COMMIT",
   rollback: "ROLLBACK",
   addAtSign: "INSERT INTO at_signs (at_sign, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
+  removeAtSign: "DELETE FROM at_signs WHERE id = ?",
+  countAtSigns: "SELECT count(*) AS n FROM at_signs",
+  countQueued: "SELECT count(*) AS n FROM notifications WHERE status = 'queued'",
   atSignId: "SELECT id FROM at_signs WHERE at_sign = ?",
   listAtSigns: `SELECT at_sign, created_at, EXISTS (
       SELECT 1 FROM keys WHERE owner = at_signs.id AND key = 'public:publickey' || at_sign
@@ -63,11 +70,28 @@ const SQL = {
   lastCommit: "SELECT max(commit_id) AS n FROM commits WHERE owner = ?",
   commitsDown: "SELECT key, commit_id FROM commits WHERE owner = ? ORDER BY commit_id DESC",
   commits: "SELECT key, commit_id, operation FROM commits WHERE owner = ? ORDER BY commit_id",
+  commitsAfter:
+    "SELECT key, commit_id, operation FROM commits WHERE owner = ? AND commit_id > ? ORDER BY commit_id",
+  countDeletions: "SELECT count(*) AS n FROM commits WHERE owner = ? AND operation = '-'",
+  forgetDeletions: `DELETE FROM commits WHERE owner = ? AND operation = '-' AND commit_id <= (
+      SELECT commit_id FROM commits WHERE owner = ? AND operation = '-'
+      ORDER BY commit_id DESC LIMIT 1 OFFSET ?)`,
+  // from the atSigns on: keys have no index of their own
+  holders:
+    `SELECT at_sign FROM at_signs CROSS JOIN keys ON keys.owner = at_signs.id AND keys.key = ?
+    ORDER BY at_sign`,
   addNotification: `INSERT INTO notifications
       (owner, id, from_at_sign, to_at_sign, type, status, tries, epoch_millis, expires_at, key, value, details, notifier)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   getNotification:
     "SELECT * FROM notifications WHERE owner = ? AND id = ? ORDER BY epoch_millis LIMIT 1",
+  notificationsById: "SELECT * FROM notifications WHERE owner = ? AND id = ? ORDER BY epoch_millis",
+  removeNotification: "DELETE FROM notifications WHERE owner = ? AND id = ? AND from_at_sign = ?",
+  notificationKinds: `SELECT type, status, details ->> '$.operation' AS operation,
+      details ->> '$.messageType' AS message_type, count(*) AS n
+    FROM notifications WHERE owner = ? GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
+  expiredNotifications: `SELECT at_sign, count(*) AS n FROM notifications
+    JOIN at_signs ON at_signs.id = owner WHERE expires_at <= ? GROUP BY owner`,
   received: `SELECT * FROM notifications
     WHERE owner = ? AND epoch_millis > ? AND expires_at > ? AND (type = 'received' OR (type = 'self' AND ?))
     ORDER BY epoch_millis LIMIT ?`,
@@ -95,9 +119,15 @@ const SQL = {
       SELECT row FROM notifications WHERE owner = ? AND to_at_sign = ? AND status = 'queued' AND notifier = ?
         AND details ->> '$.strategy' = 'latest'
       ORDER BY epoch_millis DESC LIMIT -1 OFFSET ?)`,
-  putEnrollment: `INSERT INTO enrollments (owner, id, details) VALUES (?, ?, ?)
-    ON CONFLICT (owner, id) DO UPDATE SET details = excluded.details`,
+  putEnrollment: `INSERT INTO enrollments (owner, id, details, expires_at) VALUES (?, ?, ?, ?)
+    ON CONFLICT (owner, id) DO UPDATE SET details = excluded.details, expires_at = excluded.expires_at`,
+  deleteEnrollment: "DELETE FROM enrollments WHERE owner = ? AND id = ?",
+  expiredEnrollments: `SELECT at_sign, details FROM enrollments JOIN at_signs ON at_signs.id = owner
+    WHERE expires_at <= ? ORDER BY expires_at LIMIT ?`,
   getEnrollment: "SELECT details FROM enrollments WHERE owner = ? AND id = ?",
+  putStatistic: `INSERT INTO statistics (owner, name, text) VALUES (?, ?, ?)
+    ON CONFLICT (owner, name) DO UPDATE SET text = excluded.text`,
+  getStatistic: "SELECT text FROM statistics WHERE owner = ? AND name = ?",
   listEnrollments: "SELECT details FROM enrollments WHERE owner = ? ORDER BY id",
 } as const;
 
@@ -116,7 +146,7 @@ export function openSqliteStore(path: string): Store {
     database.exec("PRAGMA synchronous = FULL");
     database.exec("PRAGMA foreign_keys = ON");
     migrate(database);
-    return new SqliteStore(database);
+    return new SqliteStore(database, path);
   } catch (cause) {
     database?.close();
     if (isNoportsError(cause)) throw cause;
@@ -128,6 +158,15 @@ export function openSqliteStore(path: string): Store {
       );
     }
     throw new NoportsError("storage_failed", `Cannot open store "${path}"`, { cause });
+  }
+}
+
+/** 0 for a file that is not there. */
+function sizeOf(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch {
+    return 0;
   }
 }
 
@@ -166,12 +205,14 @@ function migrate(database: DatabaseSync): void {
 
 class SqliteStore implements Store {
   readonly #database: DatabaseSync;
+  readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
   readonly #ids = new Map<AtSign, number>();
   #depth = 0;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, path: string) {
     this.#database = database;
+    this.#path = path;
   }
 
   [Symbol.dispose](): void {
@@ -196,6 +237,38 @@ class SqliteStore implements Store {
       throw error;
     }
     return result;
+  }
+
+  get schemaVersion(): number {
+    return SCHEMA_STEPS.length;
+  }
+
+  backupTo(path: string): void {
+    this.#guard(() => {
+      createPrivateFile(path);
+      this.#database.prepare("VACUUM INTO ?").run(path);
+    });
+  }
+
+  checkIntegrity(): string[] {
+    const damage = this.#all("PRAGMA integrity_check").map((row) => String(row["integrity_check"]));
+    const orphans = this.#all("PRAGMA foreign_key_check").map((row) =>
+      `a row of ${row["table"]} belongs to no atSign`
+    );
+    return [...damage.filter((line) => line !== "ok"), ...orphans];
+  }
+
+  totals(): StoreTotals {
+    return {
+      atSigns: this.#number(SQL.countAtSigns) ?? 0,
+      notificationsQueued: this.#number(SQL.countQueued) ?? 0,
+      bytes: sizeOf(this.#path) + sizeOf(`${this.#path}-wal`),
+    };
+  }
+
+  removeAtSign(atSign: AtSign): void {
+    this.#run(SQL.removeAtSign, this.#id(atSign));
+    this.#ids.delete(atSign);
   }
 
   addAtSign(atSign: AtSign, createdAt: number): void {
@@ -292,6 +365,37 @@ class SqliteStore implements Store {
     }));
   }
 
+  listCommitsAfter(
+    atSign: AtSign,
+    afterCommitId: number,
+    maxEntries: number,
+    accepts: (key: string) => boolean,
+  ): CommitEntry[] {
+    return this.#guard(() => {
+      const entries: CommitEntry[] = [];
+      const rows = this.#statement(SQL.commitsAfter).iterate(this.#id(atSign), afterCommitId);
+      for (const row of rows) {
+        if (!accepts(row["key"] as string)) continue;
+        entries.push(toCommit(row));
+        if (entries.length >= maxEntries) break;
+      }
+      return entries;
+    });
+  }
+
+  countDeletions(atSign: AtSign): number {
+    return this.#number(SQL.countDeletions, this.#id(atSign)) ?? 0;
+  }
+
+  forgetDeletions(atSign: AtSign, keep: number): number {
+    const owner = this.#id(atSign);
+    return this.#run(SQL.forgetDeletions, owner, owner, keep);
+  }
+
+  listHolders(key: string): AtSign[] {
+    return this.#all(SQL.holders, key).map((row) => row["at_sign"] as AtSign);
+  }
+
   storedChars(atSign: AtSign): number {
     return this.#number(SQL.storedChars, this.#id(atSign)) ?? 0;
   }
@@ -327,6 +431,28 @@ class SqliteStore implements Store {
   getNotification(owner: AtSign, id: string): StoredNotification | null {
     const row = this.#get(SQL.getNotification, this.#id(owner), id);
     return row === undefined ? null : toNotification(row);
+  }
+
+  listNotificationsById(owner: AtSign, id: string): StoredNotification[] {
+    return this.#all(SQL.notificationsById, this.#id(owner), id).map(toNotification);
+  }
+
+  removeNotification(owner: AtSign, id: string, from: AtSign): void {
+    this.#run(SQL.removeNotification, this.#id(owner), id, from);
+  }
+
+  countNotificationKinds(owner: AtSign): NotificationCount[] {
+    return this.#all(SQL.notificationKinds, this.#id(owner)).map((row) => ({
+      type: row["type"] as NotificationCount["type"],
+      status: row["status"] as NotificationStatus,
+      operation: row["operation"] as NotificationCount["operation"],
+      messageType: row["message_type"] as NotificationCount["messageType"],
+      count: row["n"] as number,
+    }));
+  }
+
+  countExpiredNotifications(nowMs: number): MailboxCount[] {
+    return this.#all(SQL.expiredNotifications, nowMs).map(toCount);
   }
 
   listReceived(owner: AtSign, options: ReplayOptions): StoredNotification[] {
@@ -405,7 +531,22 @@ class SqliteStore implements Store {
   }
 
   putEnrollment(atSign: AtSign, enrollment: StoredEnrollment): void {
-    this.#run(SQL.putEnrollment, this.#id(atSign), enrollment.id, JSON.stringify(enrollment));
+    const { id, expiresAt } = enrollment;
+    this.#run(SQL.putEnrollment, this.#id(atSign), id, JSON.stringify(enrollment), expiresAt);
+  }
+
+  deleteEnrollment(atSign: AtSign, id: string): void {
+    this.#run(SQL.deleteEnrollment, this.#id(atSign), id);
+  }
+
+  listExpiredEnrollments(
+    nowMs: number,
+    limit: number,
+  ): { readonly atSign: AtSign; readonly enrollment: StoredEnrollment }[] {
+    return this.#all(SQL.expiredEnrollments, nowMs, limit).map((row) => ({
+      atSign: row["at_sign"] as AtSign,
+      enrollment: JSON.parse(row["details"] as string) as StoredEnrollment,
+    }));
   }
 
   getEnrollment(atSign: AtSign, id: string): StoredEnrollment | null {
@@ -416,6 +557,15 @@ class SqliteStore implements Store {
   listEnrollments(atSign: AtSign): StoredEnrollment[] {
     return this.#all(SQL.listEnrollments, this.#id(atSign))
       .map((row) => JSON.parse(row["details"] as string) as StoredEnrollment);
+  }
+
+  putStatistic(atSign: AtSign, name: string, text: string): void {
+    this.#run(SQL.putStatistic, this.#id(atSign), name, text);
+  }
+
+  getStatistic(atSign: AtSign, name: string): string | null {
+    const row = this.#get(SQL.getStatistic, this.#id(atSign), name);
+    return row === undefined ? null : row["text"] as string;
   }
 
   #nested<T>(work: () => T): T {
@@ -492,6 +642,18 @@ class SqliteStore implements Store {
       });
     }
   }
+}
+
+function toCommit(row: Row): CommitEntry {
+  return {
+    key: row["key"] as string,
+    commitId: row["commit_id"] as number,
+    operation: row["operation"] as string,
+  };
+}
+
+function toCount(row: Row): MailboxCount {
+  return { atSign: row["at_sign"] as AtSign, count: row["n"] as number };
 }
 
 function toNotification(row: Row): StoredNotification {

@@ -2,16 +2,21 @@ import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertRejects } from "../../../tests/assert.ts";
 import { parseAtSign } from "../../atprotocol/wire/mod.ts";
 import { NoportsError } from "../../base/mod.ts";
+import { SCHEMA_STEPS } from "./_schema.ts";
 import { openSqliteStore } from "./sqlite_store.ts";
 import { testStore } from "./store_conformance.ts";
 
 const alice = parseAtSign("@alice");
 
-testStore("SqliteStore in memory", () => openSqliteStore(":memory:"));
+testStore("SqliteStore in memory", () => openSqliteStore(":memory:"), openSqliteStore);
 
 const folder = Deno.makeTempDirSync();
 let files = 0;
-testStore("SqliteStore in a file", () => openSqliteStore(`${folder}/${files++}.db`));
+testStore(
+  "SqliteStore in a file",
+  () => openSqliteStore(`${folder}/${files++}.db`),
+  openSqliteStore,
+);
 
 Deno.test("SqliteStore keeps what was committed when the process dies with the file open", () => {
   const path = `${folder}/crash.db`;
@@ -94,6 +99,39 @@ Deno.test("openSqliteStore() refuses a file that is open elsewhere, broken or of
   await assertRejects(() => openSqliteStore(`${folder}/none/x.db`), NoportsError, {
     code: "storage_failed",
   });
+});
+
+Deno.test("SqliteStore brings a store of the first version up to date with everything in it", () => {
+  const path = `${folder}/first.db`;
+  const old = new DatabaseSync(path);
+  old.exec("CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT");
+  old.exec(SCHEMA_STEPS[0] ?? "");
+  old.exec(`
+    INSERT INTO schema_version VALUES (1);
+    INSERT INTO at_signs VALUES (7, '@alice', 1000, 2);
+    INSERT INTO keys VALUES (1, 7, 'x@alice', 'one', '{"version":3}', NULL, NULL);
+    INSERT INTO keys VALUES (2, 7, 'public:publickey@alice', 'KEY', '{}', NULL, 99);
+    INSERT INTO commits VALUES (7, 'x@alice', 0, '*'), (7, 'gone@alice', 1, '-');
+    INSERT INTO notifications VALUES (1, 7, 'n1', '@alice', '@bob', 'sent', 'queued', 2, 0, 5, 500, '@bob:k@alice',
+      'v', '{"operation":"update","messageType":"key","priority":"low","strategy":"all","latestN":1,
+      "isEncrypted":true,"metadata":null}', 'SYSTEM');
+    INSERT INTO enrollments VALUES (7, 'e1', '{"id":"e1","state":"approved","createdAt":1,"expiresAt":null}');
+  `);
+  old.close();
+  for (const _ of ["migrated", "opened again"]) {
+    using store = openSqliteStore(path);
+    assertEquals(store.listAtSigns(), [{ atSign: alice, activated: true, createdAt: 1000 }]);
+    const found = store.getKey(alice, "x@alice");
+    assertEquals([found?.value, found?.metadata.version], ["one", 3]);
+    assertEquals(store.listExpiredKeys(100, 9).map(({ key }) => key), ["public:publickey@alice"]);
+    assertEquals(store.listCommits(alice).map((commit) => commit.operation), ["*", "-"]);
+    const note = store.getNotification(alice, "n1");
+    assertEquals([note?.value, note?.tries, note?.strategy], ["v", 2, "all"]);
+    assertEquals(store.listQueuedPairs().map(({ from, to }) => `${from} ${to}`), ["@alice @bob"]);
+    assertEquals(store.getEnrollment(alice, "e1")?.state, "approved");
+    assertEquals(store.checkIntegrity(), []);
+    assertEquals(store.schemaVersion, SCHEMA_STEPS.length);
+  }
 });
 
 Deno.test("SqliteStore syncs each commit to the disk", () => {

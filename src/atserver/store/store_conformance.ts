@@ -9,8 +9,15 @@ const alice = parseAtSign("@alice");
 const bob = parseAtSign("@bob");
 const carol = parseAtSign("@carol");
 
-/** Registers the conformance tests for the stores that `open` makes; each test disposes its own. */
-export function testStore(name: string, open: () => Store): void {
+/**
+ * Registers the conformance tests for the stores that `open` makes; each test disposes its own. `reopen` opens what
+ * `backupTo` wrote.
+ */
+export function testStore(
+  name: string,
+  open: () => Store,
+  reopen: (path: string) => Store,
+): void {
   const test = (what: string, run: (store: Store) => void | Promise<void>): void =>
     Deno.test(`${name} ${what}`, async () => {
       using store = open();
@@ -182,6 +189,65 @@ export function testStore(name: string, open: () => Store): void {
     );
   });
 
+  test("removes an atSign with everything of it, and nothing of others", async (store) => {
+    store.addAtSign(bob, 0);
+    for (const owner of [alice, bob]) {
+      store.putKey(owner, key(`x${owner}`, "1"), "*");
+      store.addNotification(owner, { ...note("n1", owner, 1), type: "sent", status: "queued" });
+    }
+    store.removeAtSign(alice);
+    await assertRejects(() => store.getKey(alice, "x@alice"), NoportsError, { code: "not_found" });
+    await assertRejects(() => store.removeAtSign(alice), NoportsError, { code: "not_found" });
+    assertEquals(store.listQueuedPairs(), [{ from: bob, to: alice }]);
+    assertEquals(store.countKeys(bob), 1);
+    store.addAtSign(alice, 5);
+    assertEquals([store.countKeys(alice), store.countNotifications(alice)], [0, 0]);
+    assertEquals(store.putKey(alice, key("y@alice"), "*"), 0, "commits begin anew");
+  });
+
+  test("keeps an atSign whose removal was undone", async (store) => {
+    store.putKey(alice, key("x@alice", "1"), "*");
+    await assertRejects(
+      () =>
+        store.transaction(() => {
+          store.removeAtSign(alice);
+          store.addAtSign(alice, 7);
+          throw new RangeError("no");
+        }),
+      RangeError,
+    );
+    assertEquals(store.getKey(alice, "x@alice"), key("x@alice", "1"));
+  });
+
+  test("is sound, and says what it holds", (store) => {
+    store.addAtSign(bob, 0);
+    store.addNotification(bob, { ...note("n1", bob, 1), type: "sent", status: "queued" });
+    store.addNotification(bob, note("n2", alice, 2));
+    const { atSigns, notificationsQueued } = store.totals();
+    assertEquals([atSigns, notificationsQueued], [2, 1]);
+    assertEquals(store.checkIntegrity(), []);
+    assert(store.schemaVersion >= 1);
+  });
+
+  test("copies itself to a file without what was deleted", (store) => {
+    const folder = Deno.makeTempDirSync();
+    try {
+      store.putKey(alice, key("kept@alice", "kept"), "*");
+      store.putKey(alice, key("gone@alice", "SECRET".repeat(2000)), "*");
+      store.deleteKey(alice, "gone@alice", true);
+      const path = `${folder}/copy`;
+      store.backupTo(path);
+      store.putKey(alice, key("later@alice"), "*");
+      assert(!Deno.readTextFileSync(path).includes("SECRET"));
+      using copy = reopen(path);
+      assertEquals(copy.listKeys(alice).map((entry) => entry.key), ["kept@alice"]);
+      assertEquals(copy.lastCommitId(alice), 2);
+      assertEquals(copy.checkIntegrity(), []);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  });
+
   test("keeps enrollments", (store) => {
     const enrollment = {
       id: "e1",
@@ -200,6 +266,85 @@ export function testStore(name: string, open: () => Store): void {
     assertEquals(store.getEnrollment(alice, "e2"), null);
     store.putEnrollment(alice, { ...enrollment, state: "revoked" });
     assertEquals(store.listEnrollments(alice), [{ ...enrollment, state: "revoked" }]);
+    const ends = (id: string, expiresAt: number) => ({ ...enrollment, id, expiresAt });
+    store.addAtSign(bob, 0);
+    store.putEnrollment(bob, ends("late", 200));
+    store.putEnrollment(alice, ends("soon", 100));
+    assertEquals(store.listExpiredEnrollments(99, 10), []);
+    assertEquals(store.listExpiredEnrollments(200, 10), [
+      { atSign: alice, enrollment: ends("soon", 100) },
+      { atSign: bob, enrollment: ends("late", 200) },
+    ]);
+    assertEquals(store.listExpiredEnrollments(200, 1).length, 1);
+    store.putEnrollment(alice, { ...enrollment, id: "soon" });
+    store.deleteEnrollment(bob, "late");
+    store.deleteEnrollment(bob, "late");
+    assertEquals(store.listExpiredEnrollments(200, 10), []);
+    assertEquals(store.listEnrollments(alice).map(({ id }) => id), ["e1", "soon"]);
+  });
+
+  test("gives commits by pages, and forgets old deletions", (store) => {
+    for (const name of ["a", "b", "c", "d"]) store.putKey(alice, key(`${name}@alice`), "*");
+    store.deleteKey(alice, "b@alice", true);
+    const all = store.listCommitsAfter(alice, -1, 10, () => true);
+    assertEquals(all.map(({ key, commitId, operation }) => `${commitId}${operation}${key}`), [
+      "0*a@alice",
+      "2*c@alice",
+      "3*d@alice",
+      "4-b@alice",
+    ]);
+    const page = store.listCommitsAfter(alice, 0, 2, (name) => name !== "c@alice");
+    assertEquals(page, all.slice(2));
+    assertEquals(store.listCommitsAfter(alice, 4, 2, () => true), []);
+    store.deleteKey(alice, "c@alice", true);
+    store.deleteKey(alice, "e@alice", true);
+    assertEquals(store.countDeletions(alice), 3);
+    assertEquals(store.forgetDeletions(alice, 3), 0);
+    assertEquals(store.forgetDeletions(alice, 1), 2);
+    assertEquals(store.listCommits(alice).map(({ key }) => key), ["a@alice", "d@alice", "e@alice"]);
+    assertEquals(store.lastCommitId(alice), 6);
+    assertEquals(store.putKey(alice, key("f@alice"), "*"), 7);
+  });
+
+  test("finds who stores a key", (store) => {
+    store.addAtSign(bob, 0);
+    store.putKey(bob, key("cached:x@carol"), "*");
+    store.putKey(alice, key("cached:x@carol"), "*");
+    assertEquals(store.listHolders("cached:x@carol"), [alice, bob]);
+    assertEquals(store.listHolders("x@carol"), []);
+  });
+
+  test("finds notifications by id, removes and counts them", (store) => {
+    store.addNotification(alice, note("n1", bob, 1));
+    store.addNotification(alice, note("n1", carol, 2));
+    store.addNotification(alice, { ...note("n2", bob, 3), messageType: "text", type: "self" });
+    assertEquals(store.listNotificationsById(alice, "n1").map(({ from }) => from), [bob, carol]);
+    assertEquals(store.listNotificationsById(alice, "n3"), []);
+    assertEquals(store.countNotificationKinds(alice), [
+      {
+        ...{ type: "received", status: "delivered", operation: "update", messageType: "key" },
+        count: 2,
+      },
+      {
+        ...{ type: "self", status: "delivered", operation: "update", messageType: "text" },
+        count: 1,
+      },
+    ]);
+    assertEquals(store.countExpiredNotifications(1000), []);
+    assertEquals(store.countExpiredNotifications(1002), [{ atSign: alice, count: 2 }]);
+    store.removeNotification(alice, "n1", bob);
+    store.removeNotification(alice, "n1", bob);
+    assertEquals(store.listNotificationsById(alice, "n1").map(({ from }) => from), [carol]);
+  });
+
+  test("keeps texts about an atSign", (store) => {
+    assertEquals(store.getStatistic(alice, "lastLogin"), null);
+    store.putStatistic(alice, "lastLogin", "1");
+    store.putStatistic(alice, "lastLogin", "2");
+    assertEquals(store.getStatistic(alice, "lastLogin"), "2");
+    store.addAtSign(bob, 0);
+    assertEquals(store.getStatistic(bob, "lastLogin"), null);
+    assertEquals(store.countKeys(alice), 0);
   });
 }
 

@@ -8,6 +8,7 @@ import { type Command, data, type Outcome, type VerbOf } from "./command.ts";
 
 export async function cram({ services, session }: Command, verb: VerbOf<"cram">): Promise<Outcome> {
   const { of, text } = session.ownChallenge();
+  services.throttle.admit(session.info.remoteAddress);
   const secret = of.read(CRAM_SECRET_KEY)?.value ?? null;
   if (secret === null) throw keyNotFound(CRAM_SECRET_KEY);
   if (!isSame(cramDigest(secret, text), verb.digest)) {
@@ -16,6 +17,7 @@ export async function cram({ services, session }: Command, verb: VerbOf<"cram">)
     throw new AtError("AT0401", "Authentication Failed");
   }
   session.logInOwner({ kind: "owner", of, method: "cram", enrollmentId: null });
+  of.statistics.recordLogin("cram");
   return data("success");
 }
 

@@ -10,6 +10,8 @@ export async function from({ services, session }: Command, verb: VerbOf<"from">)
   if (verb.clientConfig !== undefined) session.setClientConfig(verb.clientConfig);
   const hosted = services.hosted.find(atSign);
   if (hosted !== undefined) return data(session.challengeOwner(hosted));
+  // a server that has not named the atSign it wants is turned away when it does
+  session.bound?.blockList.check(atSign, true);
   await checkCertificate(services, atSign, session.info.peerCertificateNames);
   return data(`proof:${session.challengePeer(atSign)}`);
 }

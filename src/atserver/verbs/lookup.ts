@@ -3,6 +3,7 @@
 import { type AtSign, normalizeKey } from "../../atprotocol/wire/mod.ts";
 import { keyNotFound, notAuthorised, readAtSign } from "../at_failures.ts";
 import { isAuthorised, isServerKey } from "../authorisation.ts";
+import { resolveReference } from "../value_references.ts";
 import { type Command, type Outcome, type VerbOf } from "./command.ts";
 import { answerFound, answerStored } from "./found_value.ts";
 
@@ -16,7 +17,15 @@ export async function lookup(command: Command, verb: VerbOf<"lookup">): Promise<
   if (!isAuthorised(rights, key, "read") || isServerKey(key, "read")) {
     throw notAuthorised(rights?.enrollmentId ?? null, "lookup", key);
   }
-  if (owner === login.of.atSign) return answerStored(command, login.of, key, verb.detail);
+  if (owner === login.of.atSign) {
+    return answerStored(command, login.of, key, verb.detail, (found) =>
+      resolveReference(
+        login.of,
+        found,
+        `${owner}:`,
+        (referred) => isAuthorised(rights, referred, "read") && !isServerKey(referred, "read"),
+      ));
+  }
   const found = await services.foreignValues.lookup({
     asker: login.of,
     owner,
@@ -33,7 +42,17 @@ function lookupForOthers(command: Command, verb: VerbOf<"lookup">, owner: AtSign
   const key = normalizeKey(`${front}:${verb.entity}${owner}`);
   const hosted = services.hosted.find(owner);
   if (hosted === undefined) throw keyNotFound(key);
-  // how another atServer begins, before it has said who it is
-  if (verb.detail === "all" && verb.entity.toLowerCase() === "publickey") session.bound ??= hosted;
-  return answerStored(command, hosted, key, verb.detail);
+  if (session.login.kind === "peer") hosted.blockList.check(session.login.atSign, true);
+  if (verb.entity.toLowerCase() === "publickey") {
+    session.asked = hosted; // what a new client asks before it enrolls
+    // how another atServer begins, before it has said who it is
+    if (verb.detail === "all") session.bound ??= hosted;
+  }
+  return answerStored(
+    command,
+    hosted,
+    key,
+    verb.detail,
+    (found) => resolveReference(hosted, found, `${front}:`, () => true),
+  );
 }

@@ -31,24 +31,34 @@ export function notify(command: Command, verb: VerbOf<"notify">): Outcome {
   }
 }
 
-function send(command: Command, { of }: OwnerLogin, verb: VerbOf<"notify">): Outcome {
-  const { services, session } = command;
+function send(command: Command, login: OwnerLogin, verb: VerbOf<"notify">): Outcome {
+  const { services } = command;
+  const notification = prepare(command, login, verb);
+  inTransaction(
+    services.basics.store,
+    (after) => services.notifications.send(login.of, notification, after),
+  );
+  return data(notification.id);
+}
+
+/** What an owner's `notify` sends. @throws {AtError} AT0009 when it may not, AT0011 for a bad atSign, AT0016. */
+export function prepare(
+  command: Command,
+  { of }: OwnerLogin,
+  verb: VerbOf<"notify">,
+): NewNotification {
   const to = readRecipient(verb);
   const owner = verb.owner === undefined ? of.atSign : readAtSign(verb.owner);
   if (owner !== of.atSign) {
     throw new AtError("AT0009", `${owner} is not authorized to send notification as ${of.atSign}`);
   }
   const notification = build(command, verb, to, owner);
-  const rights = session.rights();
+  const rights = command.session.rights();
   const isAllowed = verb.messageType === "text"
     ? isAuthorisedForText(rights, "write")
     : isAuthorised(rights, normalizeKey(notification.key), "write");
   if (!isAllowed) throw notAuthorised(rights?.enrollmentId ?? null, "notify", notification.key);
-  inTransaction(
-    services.basics.store,
-    (after) => services.notifications.send(of, notification, after),
-  );
-  return data(notification.id);
+  return notification;
 }
 
 /** From a proven peer, for one of ours, about its own keys: nothing else. */
@@ -59,6 +69,7 @@ function deliver(command: Command, peer: AtSign, verb: VerbOf<"notify">): Outcom
   if (receiver === undefined) {
     throw new AtError("AT0009", `${peer} is not authorized to send notification to ${to}`);
   }
+  receiver.blockList.check(peer, true);
   const owner = verb.owner === undefined ? peer : readAtSign(verb.owner);
   if (verb.messageType === "key" && owner !== peer) {
     throw new AtError("AT0009", `${peer} is not authorized to send notification as ${owner}`);

@@ -28,6 +28,7 @@ export async function scan(command: Command, verb: VerbOf<"scan">): Promise<Outc
     return list(keys.filter((key) => maySee(rights, key)).filter(matches));
   }
   if (login.kind === "peer") {
+    session.bound?.blockList.check(login.atSign, true);
     return list(session.bound?.listSharedWith(login.atSign, matches) ?? []);
   }
   const { sniAtSign } = session.info;

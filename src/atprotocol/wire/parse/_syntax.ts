@@ -147,6 +147,41 @@ export function parseKeyRef(segments: readonly string[], rules: KeyRules): KeyRe
   };
 }
 
+/** Walks `:a:b:c` without cutting up what follows the recipient, which may hold any number of colons. */
+export class Segments {
+  #at = 0;
+  constructor(readonly text: string, readonly usage: string) {}
+
+  next(): string {
+    if (this.text[this.#at] !== ":") throw syntaxError(this.usage);
+    const end = this.text.indexOf(":", this.#at + 1);
+    const segment = this.text.slice(this.#at + 1, end < 0 ? undefined : end);
+    this.#at = end < 0 ? this.text.length : end;
+    return segment;
+  }
+
+  remaining(): string {
+    if (this.text[this.#at] !== ":") throw syntaxError(this.usage);
+    return this.text.slice(this.#at + 1);
+  }
+}
+
+/** `key[@owner][:value]`: the key is all up to the next `@`, the value all after the owner's colon. */
+export function parseNotifyTarget(
+  text: string,
+  usage: string,
+): { key: string; owner?: string; value?: string } {
+  const at = text.indexOf("@");
+  const key = at < 0 ? text : text.slice(0, at);
+  if (key === "" || key.startsWith(":") || key.includes("::")) throw syntaxError(usage);
+  if (at < 0) return { key };
+  const colon = text.indexOf(":", at);
+  const owner = colon < 0 ? text.slice(at) : text.slice(at, colon);
+  const value = colon < 0 ? undefined : text.slice(colon + 1);
+  if (!isAtSignText(owner) || value === "") throw syntaxError(usage);
+  return value === undefined ? { key, owner } : { key, owner, value };
+}
+
 function outOfRange(name: string): AtError {
   return new AtError(
     "AT0003",

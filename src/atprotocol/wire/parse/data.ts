@@ -1,4 +1,4 @@
-/** Parsers of `update`, `delete`, `llookup`, `lookup`, `plookup`, `scan`. atProtocol specification, Data verbs; pure. */
+/** Parsers of `update`, `update:meta`, `delete`, `llookup`, `lookup`, `plookup`, `scan`. atProtocol specification, Data verbs; pure. */
 
 import { isAtSignText } from "../at_key.ts";
 import { isToken } from "../metadata.ts";
@@ -15,6 +15,7 @@ import {
 } from "./_syntax.ts";
 
 const UPDATE = "e.g. update:@alice:location@bob San Francisco";
+const UPDATE_META = "e.g. update:meta:@alice:location@bob:ttl:60000";
 const DELETE = "e.g. delete:@alice:location@bob";
 const LLOOKUP = "e.g. llookup:@alice:location@bob";
 const SCAN = "e.g. scan:showHidden:true:@alice <regex>";
@@ -39,6 +40,27 @@ export function parseUpdate(rest: string): Verb {
     privateKeyName: "at_pkam_publickey",
   });
   return { verb: "update", key, value, metadata: metadata.result() };
+}
+
+/** Metadata behind the key. */
+export function parseUpdateMeta(rest: string): Verb {
+  const segments = rest.split(":");
+  if (segments.shift() !== "") throw syntaxError(UPDATE_META);
+  // the key ends with the owner; what stands before an option's name belongs to it
+  const end = segments.findIndex((segment, i) =>
+    segment.indexOf("@") > 0 || (i > 0 && segment.startsWith("@"))
+  );
+  const key = parseKeyRef(segments.splice(0, end + 1), {
+    usage: UPDATE_META,
+    cached: false,
+    ownerRequired: true,
+  });
+  const metadata = new MetadataOptions(new OptionSet(UPDATE_META));
+  while (segments.length > 0) {
+    if (!metadata.take(segments[0] ?? "", segments[1])) throw syntaxError(UPDATE_META);
+    segments.splice(0, 2);
+  }
+  return { verb: "update:meta", key, metadata: metadata.result() };
 }
 
 export function parseDelete(rest: string): Verb {

@@ -1,24 +1,13 @@
-/** Parsers of `noop`, `info`, `stats`, `enroll` and `@exit`. atProtocol specification; pure. */
+/** Parsers of `noop`, `info`, `stats` and `@exit`. atProtocol specification; pure. */
 
-import type { EnrollOperation, Verb } from "../verb.ts";
-import { parseCount, parseWord, syntaxError } from "./_syntax.ts";
+import type { Verb } from "../verb.ts";
+import { parseCount, syntaxError } from "./_syntax.ts";
 
 const NOOP = "noop:<durationInMillis>";
 const INFO = "info or info:brief";
 const STATS = "e.g. stats:3:<regex>";
-const ENROLL = 'e.g. enroll:request:{"appName":"myApp"}';
 const EXIT = "@exit";
 
-const OPERATIONS: readonly EnrollOperation[] = [
-  "request",
-  "approve",
-  "deny",
-  "revoke",
-  "unrevoke",
-  "list",
-  "fetch",
-  "delete",
-];
 /** Our choice: the specification knows 15 statistics. */
 const MAX_IDS = 32;
 /** The statistics that a regex can narrow. */
@@ -45,18 +34,6 @@ export function parseStats(rest: string): Verb {
   if (regex === undefined) return { verb: "stats", ids };
   if (!IDS_WITH_REGEX.includes(list)) throw syntaxError(STATS);
   return { verb: "stats", ids: [list], regex };
-}
-
-export function parseEnroll(rest: string): Verb {
-  const [, word = "", force, params] = /^:([a-z]+)(:force)?(?::(\{.*))?$/is.exec(rest) ?? [];
-  const operation = parseWord(word, OPERATIONS);
-  if (operation === null) throw syntaxError(ENROLL);
-  return {
-    verb: "enroll",
-    operation,
-    force: force !== undefined,
-    ...(params === undefined ? {} : { params }),
-  };
 }
 
 export function parseExit(rest: string): Verb {

@@ -7,7 +7,9 @@ import {
   MetadataOptions,
   OptionSet,
   parseCount,
+  parseNotifyTarget,
   parseWord,
+  Segments,
   splitAtBlank,
   syntaxError,
 } from "./_syntax.ts";
@@ -72,7 +74,7 @@ export function parseNotify(rest: string): Verb {
     strategy: "all",
     latestN: 1,
   };
-  const segments = new Segments(rest);
+  const segments = new Segments(rest, NOTIFY);
   let recipient = segments.next();
   while (!recipient.startsWith("@") && recipient.toLowerCase() !== "public") {
     takeOption(recipient, segments, draft, options, metadata);
@@ -87,7 +89,7 @@ export function parseNotify(rest: string): Verb {
     ...draft,
     metadata: metadata.result(),
     recipient: recipient.startsWith("@") ? recipient : "public",
-    ...parseTarget(segments.remaining()),
+    ...parseNotifyTarget(segments.remaining(), NOTIFY),
   };
 }
 
@@ -129,25 +131,6 @@ export function isNotificationEncrypted(verb: NotifyVerb): boolean {
   return verb.metadata.isEncrypted !== false && !verb.key.startsWith("public");
 }
 
-/** Walks `:a:b:c` without cutting up what follows the recipient, which may hold any number of colons. */
-class Segments {
-  #at = 0;
-  constructor(readonly text: string) {}
-
-  next(): string {
-    if (this.text[this.#at] !== ":") throw syntaxError(NOTIFY);
-    const end = this.text.indexOf(":", this.#at + 1);
-    const segment = this.text.slice(this.#at + 1, end < 0 ? undefined : end);
-    this.#at = end < 0 ? this.text.length : end;
-    return segment;
-  }
-
-  remaining(): string {
-    if (this.text[this.#at] !== ":") throw syntaxError(NOTIFY);
-    return this.text.slice(this.#at + 1);
-  }
-}
-
 function takeOption(
   segment: string,
   segments: Segments,
@@ -168,17 +151,4 @@ function takeOption(
   options.take(name);
   const parameter = Object.hasOwn(PARAMETERS, name) ? PARAMETERS[name] : undefined;
   if (parameter === undefined || !parameter(draft, value)) throw syntaxError(NOTIFY);
-}
-
-/** `key[@owner][:value]`: the key is all up to the next `@`, the value all after the owner's colon. */
-function parseTarget(text: string): { key: string; owner?: string; value?: string } {
-  const at = text.indexOf("@");
-  const key = at < 0 ? text : text.slice(0, at);
-  if (key === "" || key.startsWith(":") || key.includes("::")) throw syntaxError(NOTIFY);
-  if (at < 0) return { key };
-  const colon = text.indexOf(":", at);
-  const owner = colon < 0 ? text.slice(at) : text.slice(at, colon);
-  const value = colon < 0 ? undefined : text.slice(colon + 1);
-  if (!isAtSignText(owner) || value === "") throw syntaxError(NOTIFY);
-  return value === undefined ? { key, owner } : { key, owner, value };
 }
