@@ -43,8 +43,8 @@ build: setup ## compile everything into one file, dist/noports
 compile-check: setup
 	@DENORT_BIN=`ls /bin/true /usr/bin/true 2>/dev/null | sed 1q` $(TASK) compile-check
 
-bench: setup ## measure: session set-up, throughput
-	@for f in bench/setup.ts bench/throughput.ts; do \
+bench: setup ## measure: session set-up, throughput, the server under load
+	@for f in bench/setup.ts bench/throughput.ts bench/server.ts; do \
 	  if [ -f $$f ]; then echo "== $$f"; $(DENO) run -A --quiet $$f || exit 1; fi; \
 	done
 
