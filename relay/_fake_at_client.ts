@@ -111,10 +111,6 @@ export class FakeAtClient implements AtClient {
     return Promise.resolve([]);
   }
 
-  isRegistered(): Promise<boolean> {
-    return Promise.resolve(true);
-  }
-
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
   }

@@ -29,10 +29,6 @@ export class MemoryPlane {
     return this.#clients.get(of)?.keys.encryption.publicKey;
   }
 
-  isRegistered(atSign: AtSign): boolean {
-    return this.#clients.has(atSign);
-  }
-
   send(from: AtSign, notification: OutgoingNotification): void {
     this.sent.push({ ...notification, from });
     this.#clients.get(notification.to)?.subscriptions.publish({
@@ -97,10 +93,6 @@ export class MemoryClient implements AtClient {
 
   scan(): Promise<string[]> {
     return Promise.resolve([]);
-  }
-
-  isRegistered(atSign: AtSign): Promise<boolean> {
-    return Promise.resolve(this.plane.isRegistered(atSign));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

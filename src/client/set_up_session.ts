@@ -94,9 +94,11 @@ export async function setUpSession(
   using responses = client.subscribe(
     isEntity(sessionResponseEntity(sessionId, options.device), options.to),
   );
+  // looked up through our own atServer: an unknown atSign is found at once, and one of another control plane is found too
   await Promise.all([
-    requireRegistered(client, [options.to, options.relay], signal),
     client.monitorReady(signal),
+    client.publicKey(options.to, { signal }),
+    client.publicKey(options.relay, { signal }),
   ]);
   step("logged in, monitor up, atSigns found");
 
@@ -136,8 +138,6 @@ export async function setUpSession(
       progress("Received host and port from srvd");
       return response;
     },
-    // so that the request itself has nothing to wait for
-    () => client.publicKey(options.to, { signal }),
   ]);
 
   step("relay and daemon answered");
@@ -194,24 +194,6 @@ function isEntity(entity: string, sender: AtSign): (key: string, from: AtSign) =
   return (key, from) => from === sender && splitKey(key)?.entity === entity;
 }
 
-/** An unknown atSign is found at once, instead of after a wait for an answer that cannot come. */
-async function requireRegistered(
-  client: AtClient,
-  atSigns: readonly AtSign[],
-  signal: AbortSignal,
-): Promise<void> {
-  await Promise.all(atSigns.map(async (atSign) => {
-    if (await client.isRegistered(atSign, signal)) return;
-    throw new NoportsError(
-      "atsign_unknown",
-      `Cannot find ${atSign}: the atDirectory does not know it`,
-      {
-        hint: `check the spelling of ${atSign} and --root-domain`,
-      },
-    );
-  }));
-}
-
 async function answerWithin(
   subscription: Subscription,
   timeoutMs: number,
@@ -226,11 +208,11 @@ async function answerWithin(
   }
 }
 
-/** Runs all at the same time; the first error is thrown at once, the rest ends with the subscriptions. */
-async function allOrFirstError<A, B, C>(
-  tasks: readonly [() => Promise<A>, () => Promise<B>, () => Promise<C>],
-): Promise<[A, B, C]> {
-  const running = [tasks[0](), tasks[1](), tasks[2]()] as const;
+/** Runs both at the same time; the first error is thrown at once, the other ends with the subscriptions. */
+async function allOrFirstError<A, B>(
+  tasks: readonly [() => Promise<A>, () => Promise<B>],
+): Promise<[A, B]> {
+  const running = [tasks[0](), tasks[1]()] as const;
   for (const task of running) task.catch(() => {});
   return await Promise.all(running);
 }

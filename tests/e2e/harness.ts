@@ -84,8 +84,9 @@ export class Plane implements AsyncDisposable {
     return `${this.folder}/home-${of}`;
   }
 
-  /** Starts (or, after `stopServer`, starts again on the same ports) the control plane. */
-  async startServer(): Promise<void> {
+  /** Starts (or, after `stopServer`, starts again on the same ports) the control plane, from now on with `serverArgs` if given. */
+  async startServer(...serverArgs: string[]): Promise<void> {
+    if (serverArgs.length > 0) this.#serverArgs = serverArgs;
     this.#server = this.#owned.use(this.spawn("server", [
       ...["server", "run", "--data-dir", this.dataDir, "--hostname", "localhost"],
       ...this.#serverArgs,

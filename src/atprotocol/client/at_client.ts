@@ -76,6 +76,4 @@ export interface AtClient extends AsyncDisposable {
   ): Promise<string | null>;
   /** Keys that match `regex`: our own server's, or what `atSign` shares with us. */
   scan(options: { regex?: string; atSign?: AtSign }, signal?: AbortSignal): Promise<string[]>;
-  /** True when the directory knows `atSign`. @throws {NoportsError} `directory_unreachable`. */
-  isRegistered(atSign: AtSign, signal?: AbortSignal): Promise<boolean>;
 }

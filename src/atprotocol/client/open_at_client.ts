@@ -228,10 +228,6 @@ class RealAtClient implements AtClient {
     return keys.filter((k) => typeof k === "string");
   }
 
-  async isRegistered(atSign: AtSign, signal?: AbortSignal): Promise<boolean> {
-    return (await this.#options.directory.find(atSign, signal)) !== null;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new NoportsError("interrupted", "Cannot go on: the client was closed"));
     this.#subscriptions.closeAll();
