@@ -8,11 +8,12 @@ import type {
 } from "../src/atprotocol/client/mod.ts";
 import { type AtSign, parseAtSign } from "../src/atprotocol/wire/mod.ts";
 import { NoportsError } from "../src/base/mod.ts";
+import { IdleAtClient } from "../tests/idle_at_client.ts";
 
 type Wake = (notification: IncomingNotification) => void;
 
 /** A relay's client. What the relay sends lands in `sent`. */
-export class FakeAtClient implements AtClient {
+export class FakeAtClient extends IdleAtClient implements AtClient {
   readonly atSign = parseAtSign("@rv");
   readonly keys: AtClient["keys"] = {
     pkam: { publicKey: "", privateKey: "" },
@@ -78,10 +79,6 @@ export class FakeAtClient implements AtClient {
     return { next, [Symbol.dispose]: () => {} };
   }
 
-  monitorReady(): Promise<void> {
-    return Promise.resolve();
-  }
-
   notify(notification: OutgoingNotification): Promise<string> {
     this.#sent.push(notification);
     for (const wake of this.#sentWaiters.splice(0)) wake();
@@ -93,25 +90,5 @@ export class FakeAtClient implements AtClient {
       this.publicKeys.get(of);
     if (key !== undefined) return Promise.resolve(key);
     return Promise.reject(new NoportsError("atsign_unknown", `Cannot find ${of}`));
-  }
-
-  put(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  delete(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  get(): Promise<string | null> {
-    return Promise.resolve(null);
-  }
-
-  scan(): Promise<string[]> {
-    return Promise.resolve([]);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
   }
 }

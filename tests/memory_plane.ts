@@ -9,6 +9,7 @@ import type {
 import { Subscriptions } from "../src/atprotocol/client/subscriptions.ts";
 import { type AtKeys, type AtSign, parseAtSign } from "../src/atprotocol/wire/mod.ts";
 import { NoportsError, silentLog } from "../src/base/mod.ts";
+import { IdleAtClient } from "./idle_at_client.ts";
 import { vectorKey } from "./vectors.ts";
 
 type KeyName = "aliceEncryption" | "bobEncryption" | "deviceApkam";
@@ -42,14 +43,16 @@ export class MemoryPlane {
   }
 }
 
-export class MemoryClient implements AtClient {
+export class MemoryClient extends IdleAtClient implements AtClient {
   readonly subscriptions = new Subscriptions(silentLog);
 
   constructor(
     readonly plane: MemoryPlane,
     readonly atSign: AtSign,
     readonly keys: AtKeys,
-  ) {}
+  ) {
+    super();
+  }
 
   subscribe(matches: (key: string, from: AtSign) => boolean): Subscription {
     return this.subscriptions.add(matches);
@@ -64,10 +67,6 @@ export class MemoryClient implements AtClient {
     };
   }
 
-  monitorReady(): Promise<void> {
-    return Promise.resolve();
-  }
-
   notify(notification: OutgoingNotification): Promise<string> {
     this.plane.send(this.atSign, notification);
     return Promise.resolve(crypto.randomUUID());
@@ -79,23 +78,7 @@ export class MemoryClient implements AtClient {
     return Promise.reject(new NoportsError("atsign_unknown", `Cannot find ${of}`));
   }
 
-  put(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  delete(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  get(): Promise<string | null> {
-    return Promise.resolve(null);
-  }
-
-  scan(): Promise<string[]> {
-    return Promise.resolve([]);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
+  override [Symbol.asyncDispose](): Promise<void> {
     this.subscriptions.closeAll();
     return Promise.resolve();
   }
