@@ -35,7 +35,8 @@ export interface DaemonDependencies {
 
 /**
  * Serves until `signal` aborts; sessions that are live then are closed.
- * @throws {NoportsError} when the first login or monitor fails; later losses are repaired.
+ * @throws {NoportsError} when the first login or monitor fails, and when the keys' enrollment is revoked or expires; other
+ * losses are repaired.
  */
 export async function runDaemon(
   options: DaemonOptions,
@@ -59,8 +60,10 @@ export async function runDaemon(
     permitOpen: encodePermitOpen(options.permitOpen).join(","),
   });
   const registry = new SessionRegistry();
+  const over = new AbortController();
+  const serving = AbortSignal.any([signal, over.signal]);
   await using tasks = new TaskGroup((error) => {
-    if (!signal.aborted) log.error("request failed", { reason: describeError(error) });
+    if (!serving.aborted) log.error("request failed", { reason: describeError(error) });
   });
   while (!signal.aborted) {
     let request: IncomingNotification;
@@ -68,13 +71,16 @@ export async function runDaemon(
       request = await requests.next(signal);
     } catch (error) {
       if (signal.aborted) break;
+      // nothing can be asked of us any more: sessions of an identity that was taken away end with it
+      log.error("daemon ends: its atServer takes it no more", { reason: describeError(error) });
+      over.abort(error);
       throw error;
     }
     if (tasks.size >= MAX_TASKS) {
       log.warn("request dropped: too many at once", { from: request.from });
       continue;
     }
-    tasks.run(() => serveRequest(request, options, deps, registry, signal));
+    tasks.run(() => serveRequest(request, options, deps, registry, serving));
   }
   log.info("daemon stopping", { sessions: registry.size });
 }

@@ -46,7 +46,8 @@ class Refusal extends Error {
 
 /**
  * Serves session requests until `signal` aborts; live sessions are closed then.
- * @throws {NoportsError} when the first login or monitor fails; later losses are repaired by the client.
+ * @throws {NoportsError} when the first login or monitor fails, and when the keys' enrollment is revoked or expires; the client
+ * repairs other losses.
  */
 export async function runRelay(
   options: RelayOptions,
@@ -64,13 +65,16 @@ export async function runRelay(
       : `${options.portRange.first}-${options.portRange.last}`,
     allowed: options.allowed === null ? "open" : [...options.allowed].join(","),
   });
-  await using relay = new Relay(options, deps, signal);
+  const over = new AbortController();
+  await using relay = new Relay(options, deps, AbortSignal.any([signal, over.signal]));
   while (!signal.aborted) {
     let request: IncomingNotification;
     try {
       request = await requests.next(signal);
     } catch (error) {
       if (signal.aborted) break;
+      log.error("relay ends: its atServer takes it no more", { reason: describeError(error) });
+      over.abort(error);
       throw error;
     }
     relay.serve(request);

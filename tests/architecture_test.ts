@@ -39,6 +39,7 @@ const LAYERS: readonly Layer[] = [
   { path: "relay", level: 7, reason: SERVICE_REASON },
   { path: "src/client", level: 7, reason: SERVICE_REASON },
   { path: "src/atserver", level: 7, reason: SERVICE_REASON },
+  { path: "src/activate", level: 7, reason: SERVICE_REASON },
   { path: "src/demo", level: 7, reason: "runs the other services as processes, never as imports" },
   { path: "src/control", level: 6, reason: "what every service needs, so it knows no service" },
   { path: "src/config", level: 6, reason: "what every service needs, so it knows no service" },

@@ -33,7 +33,7 @@ export interface OutgoingNotification {
 
 /** A queue of matching notifications, from the moment of `subscribe` on. Bounded: the oldest is dropped with a log line. */
 export interface Subscription extends Disposable {
-  /** The next notification. @throws the signal's reason when it aborts first; `interrupted` once disposed. */
+  /** The next notification. @throws the signal's reason when it aborts first; `interrupted` once disposed; why the monitor gave up. */
   next(signal?: AbortSignal): Promise<IncomingNotification>;
 }
 

@@ -65,6 +65,22 @@ export async function loginCram(
   });
 }
 
+/** True when a log-in was refused because its enrollment was denied or revoked, has expired or is unknown: trying again is no use. */
+export function isEnrollmentOver(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof RefusedLogin &&
+    OVER_CODES.includes(error.cause.code);
+}
+
+/** The answers that tell so. atProtocol specification, APKAM. */
+const OVER_CODES: readonly string[] = ["AT0025", "AT0027", "AT0028"];
+
+/** The server's code, as the cause of `auth_failed`. */
+class RefusedLogin extends Error {
+  constructor(readonly code: string) {
+    super(code);
+  }
+}
+
 const PKAM_HINTS: Readonly<Record<string, string>> = {
   AT0025: "the enrollment was denied; enroll this machine again",
   AT0026: "the enrollment waits for approval",
@@ -98,7 +114,9 @@ function requireSuccess(
   if (reply.kind === "data" && reply.value === "success") return;
   const why = reply.kind === "error" ? `${reply.code} ${reply.text}` : "an unexpected reply";
   const hint = reply.kind === "error" ? hints[reply.code] : undefined;
+  const cause = reply.kind === "error" ? new RefusedLogin(reply.code) : undefined;
   throw new NoportsError("auth_failed", `Cannot log in as ${atSign}: the atServer said ${why}`, {
+    cause,
     ...(hint === undefined ? {} : { hint }),
   });
 }

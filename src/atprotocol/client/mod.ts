@@ -4,6 +4,7 @@ export * from "./directory.ts";
 export * from "./enrollment.ts";
 export * from "./enrollment_request.ts";
 export * from "./key_file.ts";
+export { isEnrollmentOver } from "./login.ts";
 export * from "./onboarding.ts";
 export * from "./open_at_client.ts";
 export { type AtServerAccess, dialAtServer, RequestChannel } from "./request_channel.ts";

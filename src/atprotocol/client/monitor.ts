@@ -13,6 +13,7 @@ import {
 } from "../../base/mod.ts";
 import { type Notification, parseNotification, STATS_NOTIFICATION_ID } from "../wire/mod.ts";
 import type { AtConnection } from "./connection.ts";
+import { isEnrollmentOver } from "./login.ts";
 
 /** As the vendor's client. */
 const HEARTBEAT_INTERVAL_MS = 10_000;
@@ -68,8 +69,9 @@ export class Monitor {
   }
 
   /**
-   * Keeps the monitor up until `signal` aborts. The first connection must succeed: its failure is thrown.
-   * @throws what the first connection threw.
+   * Keeps the monitor up until `signal` aborts. The first connection must succeed: its failure is thrown, and so is the end of
+   * the enrollment that it logs in with.
+   * @throws what the first connection threw; `auth_failed` of an enrollment that was revoked or has expired.
    */
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0;
@@ -82,7 +84,8 @@ export class Monitor {
         });
       } catch (error) {
         if (signal.aborted) break;
-        if (!everUp) {
+        if (!everUp || isEnrollmentOver(error)) {
+          this.#goDown();
           this.#ready.reject(error);
           throw error;
         }

@@ -1,9 +1,10 @@
-import { ManualClock, silentLog } from "../../base/mod.ts";
+import { ManualClock, NoportsError, silentLog } from "../../base/mod.ts";
 import { assert, assertEquals, assertRejects } from "../../../tests/assert.ts";
 import { type MemoryConn, memoryConnPair } from "../../../tests/memory_conn.ts";
 import { serveScript } from "../../../tests/scripted_at_server.ts";
-import type { Notification } from "../wire/mod.ts";
+import { type Notification, parseAtSign } from "../wire/mod.ts";
 import { AtConnection } from "./connection.ts";
+import { requirePkamSuccess } from "./login.ts";
 import { Monitor } from "./monitor.ts";
 
 /** A monitor against scripted servers: each connection attempt is an event that the test waits for. */
@@ -77,6 +78,39 @@ Deno.test("Monitor is ready only once the heartbeat after `monitor` was acknowle
   await running;
   assertEquals(await servers[0]?.lines, ["monitor:selfNotifications", "noop:0"]);
   assert(!monitor.isUp);
+});
+
+Deno.test("Monitor gives up when its enrollment is revoked, and goes on after any other refusal", async () => {
+  for (const [code, isOver] of [["AT0027", true], ["AT0028", true], ["AT0401", false]] as const) {
+    const { clock, monitor, servers, state, nextConnection } = setUp();
+    const stop = new AbortController();
+    const running = monitor.run(stop.signal);
+    running.catch(() => {});
+    await advanceUntil(clock, 10, monitor.ready());
+    const alice = parseAtSign("@alice");
+    try {
+      requirePkamSuccess({ kind: "error", code, text: "enrollment_id: e1 is no more" }, alice);
+    } catch (error) {
+      state.refuse = error as Error;
+    }
+    servers[0]?.conn.close();
+    if (isOver) {
+      const error = await assertRejects(() => advanceUntil(clock, 50, running), NoportsError);
+      assertEquals(error, state.refuse);
+      assertEquals(await assertRejects(() => monitor.ready(), NoportsError), state.refuse);
+    } else {
+      const again = nextConnection();
+      for (let i = 0; i < 10; i++) {
+        await settle();
+        clock.advance(500);
+      }
+      state.refuse = null;
+      await advanceUntil(clock, 500, again);
+      stop.abort(new Error("done"));
+      await running;
+    }
+    assert(!monitor.isUp);
+  }
 });
 
 Deno.test("Monitor comes back after a loss, resumes where it was and drops what it has seen", async () => {

@@ -102,7 +102,7 @@ class RealAtClient implements AtClient {
   async monitorReady(signal?: AbortSignal): Promise<void> {
     if (!this.#monitorStarted) {
       this.#monitorStarted = true;
-      this.#tasks.run(() => this.#monitor.run(this.#stop.signal));
+      this.#tasks.run(() => this.#runMonitor());
     }
     await this.#monitor.ready(signal);
   }
@@ -233,6 +233,16 @@ class RealAtClient implements AtClient {
     this.#subscriptions.closeAll();
     this.#channel[Symbol.dispose]();
     await this.#tasks[Symbol.asyncDispose]();
+  }
+
+  /** No notification comes any more once the monitor gave up: subscribers hear why. */
+  async #runMonitor(): Promise<void> {
+    try {
+      await this.#monitor.run(this.#stop.signal);
+    } catch (error) {
+      this.#subscriptions.closeAll(error);
+      throw error;
+    }
   }
 
   async #command(verb: Verb, signal: AbortSignal | undefined): Promise<void> {

@@ -32,8 +32,9 @@ export class Subscriptions {
     }
   }
 
-  closeAll(): void {
-    for (const queue of [...this.#queues]) queue[Symbol.dispose]();
+  /** Ends all; whoever waits hears of `reason`, if there is one. */
+  closeAll(reason?: unknown): void {
+    for (const queue of [...this.#queues]) queue.end(reason);
   }
 }
 
@@ -44,6 +45,7 @@ class Queue implements Subscription {
   readonly #items: IncomingNotification[] = [];
   #wake = Promise.withResolvers<void>();
   #disposed = false;
+  #reason: unknown;
 
   constructor(matches: Matches, log: Log, onDispose: () => void) {
     this.matches = matches;
@@ -63,6 +65,7 @@ class Queue implements Subscription {
   async next(signal?: AbortSignal): Promise<IncomingNotification> {
     for (;;) {
       if (this.#disposed) {
+        if (this.#reason !== undefined) throw this.#reason;
         throw new NoportsError("interrupted", "Cannot wait for a notification: unsubscribed");
       }
       const item = this.#items.shift();
@@ -73,8 +76,13 @@ class Queue implements Subscription {
   }
 
   [Symbol.dispose](): void {
+    this.end(undefined);
+  }
+
+  end(reason: unknown): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#reason = reason;
     this.#wake.resolve();
     this.#onDispose();
   }
