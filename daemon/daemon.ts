@@ -4,7 +4,11 @@
  */
 
 import type { AtSign } from "../src/atprotocol/wire/mod.ts";
-import type { AtClient, IncomingNotification } from "../src/atprotocol/client/mod.ts";
+import {
+  type AtClient,
+  type IncomingNotification,
+  serveNotifications,
+} from "../src/atprotocol/client/mod.ts";
 import { type Clock, describeError, type Entropy, type Log, TaskGroup } from "../src/base/mod.ts";
 import {
   CORE_PACKAGE_VERSION,
@@ -65,23 +69,14 @@ export async function runDaemon(
   await using tasks = new TaskGroup((error) => {
     if (!serving.aborted) log.error("request failed", { reason: describeError(error) });
   });
-  while (!signal.aborted) {
-    let request: IncomingNotification;
-    try {
-      request = await requests.next(signal);
-    } catch (error) {
-      if (signal.aborted) break;
-      // nothing can be asked of us any more: sessions of an identity that was taken away end with it
-      log.error("daemon ends: its atServer takes it no more", { reason: describeError(error) });
-      over.abort(error);
-      throw error;
-    }
+  const serve = (request: IncomingNotification): void => {
     if (tasks.size >= MAX_TASKS) {
       log.warn("request dropped: too many at once", { from: request.from });
-      continue;
+      return;
     }
     tasks.run(() => serveRequest(request, options, deps, registry, serving));
-  }
+  };
+  await serveNotifications({ notifications: requests, serve, over, log }, signal);
   log.info("daemon stopping", { sessions: registry.size });
 }
 

@@ -4,7 +4,11 @@
  */
 
 import type { AtSign } from "../src/atprotocol/wire/mod.ts";
-import type { AtClient, IncomingNotification } from "../src/atprotocol/client/mod.ts";
+import {
+  type AtClient,
+  type IncomingNotification,
+  serveNotifications,
+} from "../src/atprotocol/client/mod.ts";
 import { type Clock, describeError, type Entropy, type Log, TaskGroup } from "../src/base/mod.ts";
 import {
   createNonce,
@@ -67,18 +71,8 @@ export async function runRelay(
   });
   const over = new AbortController();
   await using relay = new Relay(options, deps, AbortSignal.any([signal, over.signal]));
-  while (!signal.aborted) {
-    let request: IncomingNotification;
-    try {
-      request = await requests.next(signal);
-    } catch (error) {
-      if (signal.aborted) break;
-      log.error("relay ends: its atServer takes it no more", { reason: describeError(error) });
-      over.abort(error);
-      throw error;
-    }
-    relay.serve(request);
-  }
+  const serve = (request: IncomingNotification): void => relay.serve(request);
+  await serveNotifications({ notifications: requests, serve, over, log }, signal);
   log.info("relay stopping", { sessions: relay.sessions });
 }
 

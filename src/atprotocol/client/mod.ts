@@ -9,5 +9,6 @@ export * from "./onboarding.ts";
 export * from "./open_at_client.ts";
 export { type AtServerAccess, dialAtServer, RequestChannel } from "./request_channel.ts";
 export * from "./registrar.ts";
+export * from "./serve_notifications.ts";
 export type { SendingKey } from "./shared_keys.ts";
 export * from "./tls.ts";
